@@ -1,0 +1,144 @@
+namespace Tributary.Simulation.Reports;
+
+/// <summary>
+/// What came of a run: the document that <c>simulate --json</c> prints and that the report is drawn from. Losses are mean
+/// cross-entropy per response token in nats; bytes are what crossed the wire, headers and all; times are seconds.
+/// </summary>
+public sealed record RunSummary
+{
+    /// <summary>The job's name.</summary>
+    public required string Job { get; init; }
+
+    /// <summary>The workflow, such as <c>fedavg</c>.</summary>
+    public required string Workflow { get; init; }
+
+    /// <summary>The precision of task data, server to site.</summary>
+    public required string TaskPrecision { get; init; }
+
+    /// <summary>The precision of task results, site to server.</summary>
+    public required string ResultPrecision { get; init; }
+
+    /// <summary><c>weights</c> or <c>delta</c>.</summary>
+    public required string Exchange { get; init; }
+
+    /// <summary><c>regular</c>, <c>container</c> or <c>file</c>.</summary>
+    public required string Streaming { get; init; }
+
+    /// <summary>The job's seed.</summary>
+    public required ulong Seed { get; init; }
+
+    /// <summary>When the run began.</summary>
+    public required DateTimeOffset Started { get; init; }
+
+    /// <summary>The version of Tributary that ran.</summary>
+    public required string Version { get; init; }
+
+    /// <summary>The model that is trained.</summary>
+    public required ModelSummary Model { get; init; }
+
+    /// <summary>The sites, sorted by name.</summary>
+    public required IReadOnlyList<SiteSummary> Sites { get; init; }
+
+    /// <summary>The initial global model's held-out loss, as the sites measured it on what they received before they trained.</summary>
+    public required double InitialLoss { get; init; }
+
+    /// <summary>The last global model's held-out loss.</summary>
+    public required double FinalLoss { get; init; }
+
+    /// <summary>The lowest held-out loss of any global model.</summary>
+    public required double BestLoss { get; init; }
+
+    /// <summary>The round whose global model has that loss; 0 is the initial model.</summary>
+    public required int BestRound { get; init; }
+
+    /// <summary>The rounds in order.</summary>
+    public required IReadOnlyList<RoundSummary> Rounds { get; init; }
+
+    /// <summary>Bytes from the server to the sites, all rounds and the last evaluation.</summary>
+    public required long BytesDown { get; init; }
+
+    /// <summary>Bytes from the sites to the server.</summary>
+    public required long BytesUp { get; init; }
+
+    /// <summary>What the same messages would be in fp32, down.</summary>
+    public required long Fp32BytesDown { get; init; }
+
+    /// <summary>What the same messages would be in fp32, up.</summary>
+    public required long Fp32BytesUp { get; init; }
+
+    /// <summary>The process's peak resident set (VmHWM): server and all sites together.</summary>
+    public required long PeakRssBytes { get; init; }
+
+    /// <summary>From start to end.</summary>
+    public required double Seconds { get; init; }
+
+    /// <summary>Where the results lie.</summary>
+    public required RunPaths Paths { get; init; }
+}
+
+/// <summary>The size of the model.</summary>
+/// <param name="Name">Its folder's name.</param>
+/// <param name="Tensors">The number of tensors.</param>
+/// <param name="Parameters">The number of elements of all tensors.</param>
+/// <param name="Fp32Bytes">Four bytes for each.</param>
+public sealed record ModelSummary(string Name, int Tensors, long Parameters, long Fp32Bytes);
+
+/// <summary>A site and its data.</summary>
+/// <param name="Name">The site's name.</param>
+/// <param name="TrainRecords">Records it trains on.</param>
+/// <param name="HeldOutRecords">Records it measures the loss on.</param>
+/// <param name="TruncatedRecords">Records whose prompt was cut to fit the sequence.</param>
+public sealed record SiteSummary(string Name, int TrainRecords, int HeldOutRecords, int TruncatedRecords);
+
+/// <summary>A round. Its global loss is that of the model the round produced.</summary>
+/// <param name="Round">The round, from 1.</param>
+/// <param name="GlobalLoss">The mean held-out loss of the sites, weighted by held-out response tokens.</param>
+/// <param name="Seconds">From the round's start until its new global model was durable.</param>
+/// <param name="EncodeSeconds">Time the server took to write the round's message.</param>
+/// <param name="MergeSeconds">Time the server took to merge the updates.</param>
+/// <param name="BytesDown">Bytes to all sites.</param>
+/// <param name="BytesUp">Bytes from all sites.</param>
+/// <param name="Sites">Each site's part, sorted by name.</param>
+public sealed record RoundSummary(
+    int Round,
+    double GlobalLoss,
+    double Seconds,
+    double EncodeSeconds,
+    double MergeSeconds,
+    long BytesDown,
+    long BytesUp,
+    IReadOnlyList<SiteRoundSummary> Sites);
+
+/// <summary>A site's part in a round.</summary>
+/// <param name="Site">The site.</param>
+/// <param name="ReceivedLoss">Held-out loss of the model it received.</param>
+/// <param name="TrainLoss">Mean training loss of the round.</param>
+/// <param name="LocalLoss">Held-out loss of the model it trained.</param>
+/// <param name="Samples">The weight of its update.</param>
+/// <param name="Tokens">Tokens it trained on, prompt and response.</param>
+/// <param name="BytesDown">Bytes it received.</param>
+/// <param name="BytesUp">Bytes it sent.</param>
+/// <param name="DownloadSeconds">Time to receive and decode.</param>
+/// <param name="TrainSeconds">Time to train.</param>
+/// <param name="EvaluateSeconds">Time to measure held-out losses.</param>
+/// <param name="UploadSeconds">Time to encode and send.</param>
+public sealed record SiteRoundSummary(
+    string Site,
+    double ReceivedLoss,
+    double TrainLoss,
+    double LocalLoss,
+    long Samples,
+    long Tokens,
+    long BytesDown,
+    long BytesUp,
+    double DownloadSeconds,
+    double TrainSeconds,
+    double EvaluateSeconds,
+    double UploadSeconds);
+
+/// <summary>Where the results lie, absolute.</summary>
+/// <param name="Report">report.html.</param>
+/// <param name="Metrics">metrics.jsonl.</param>
+/// <param name="Model">The last global model, a Hugging Face checkpoint folder.</param>
+/// <param name="BestModel">The best round's.</param>
+public sealed record RunPaths(string Report, string Metrics, string Model, string BestModel);

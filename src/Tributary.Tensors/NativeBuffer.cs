@@ -1,0 +1,97 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Runtime.InteropServices;
+
+namespace Tributary.Tensors;
+
+/// <summary>
+/// A rented run of native memory, for tiles: outside the garbage collector's heap, aligned to 64 bytes, reused. Dispose gives it back.
+/// The pool keeps at most <see cref="KeptBytesMax"/> bytes that nobody uses; its contents are whatever the last renter left.
+/// </summary>
+public sealed unsafe class NativeBuffer : MemoryManager<byte>
+{
+    /// <summary>The most that the pool keeps for later, in bytes: eight fp32 tiles.</summary>
+    public const long KeptBytesMax = 8L * Tile.ElementsMax * sizeof(float);
+
+    private const int Alignment = 64;
+
+    private static readonly ConcurrentDictionary<int, ConcurrentBag<nint>> Kept = new();
+    private static long s_keptBytes;
+    private static long s_rented;
+
+    private readonly int _capacity;
+    private readonly int _length;
+    private nint _address;
+
+    private NativeBuffer(nint address, int capacity, int length)
+    {
+        _address = address;
+        _capacity = capacity;
+        _length = length;
+        Interlocked.Increment(ref s_rented);
+    }
+
+    /// <summary>The number of buffers that are rented now; a test that ends with more than it began has found a leak.</summary>
+    public static long RentedCount => Interlocked.Read(ref s_rented);
+
+    /// <summary>The buffer's bytes.</summary>
+    public Span<byte> Bytes => GetSpan();
+
+    /// <summary>The buffer's bytes as floats; a rest of fewer than four bytes is left out.</summary>
+    public Span<float> Floats => MemoryMarshal.Cast<byte, float>(GetSpan());
+
+    /// <summary>Rents a buffer of exactly that many bytes.</summary>
+    public static NativeBuffer Rent(int length)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        int capacity = (int)Math.Min(int.MaxValue - Alignment, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, 4096)));
+        if (Kept.TryGetValue(capacity, out ConcurrentBag<nint>? bag) && bag.TryTake(out nint address))
+        {
+            Interlocked.Add(ref s_keptBytes, -capacity);
+        }
+        else
+        {
+            address = (nint)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
+        }
+
+        return new NativeBuffer(address, capacity, length);
+    }
+
+    /// <summary>Rents a buffer for that many floats.</summary>
+    public static NativeBuffer RentFloats(int count) => Rent(checked(count * sizeof(float)));
+
+    /// <inheritdoc/>
+    public override Span<byte> GetSpan()
+    {
+        ObjectDisposedException.ThrowIf(_address == 0, this);
+        return new Span<byte>((void*)_address, _length);
+    }
+
+    /// <inheritdoc/>
+    public override MemoryHandle Pin(int elementIndex = 0) => new((byte*)_address + elementIndex);
+
+    /// <inheritdoc/>
+    public override void Unpin()
+    {
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        nint address = Interlocked.Exchange(ref _address, 0);
+        if (address == 0)
+        {
+            return;
+        }
+
+        Interlocked.Decrement(ref s_rented);
+        if (Interlocked.Add(ref s_keptBytes, _capacity) <= KeptBytesMax)
+        {
+            Kept.GetOrAdd(_capacity, static _ => []).Add(address);
+            return;
+        }
+
+        Interlocked.Add(ref s_keptBytes, -_capacity);
+        NativeMemory.AlignedFree((void*)address);
+    }
+}
