@@ -141,7 +141,7 @@ internal sealed partial class YamlMap
     public string Missing(string key, string what)
     {
         // A value that is there but wrong has been complained of already.
-        if (!_values.ContainsKey(key) || _values[key].Value is YamlMappingNode { Children.Count: 0 })
+        if (!_values.TryGetValue(key, out (YamlNode Key, YamlNode Value) pair) || pair.Value is YamlMappingNode { Children.Count: 0 })
         {
             Add(_node, $"'{key}' is missing: {what}");
         }

@@ -37,6 +37,11 @@ public sealed record BaseDocument(string Path, string Model);
 /// <param name="Meaning">What its tensors are; null where there is none.</param>
 public sealed record ResultDocument(int Attempt, long Samples, IReadOnlyDictionary<string, double> Metrics, string? Digest, MessageMeaning? Meaning);
 
+/// <summary>A site begins the upload of a result's message.</summary>
+/// <param name="Length">The message's length in bytes.</param>
+/// <param name="PartBytes">The bytes of every part but the last.</param>
+public sealed record UploadDocument(long Length, int PartBytes);
+
 /// <summary>A site cannot do a task.</summary>
 /// <param name="Reason">Why, and what to do.</param>
 public sealed record FailureDocument(string Reason);
@@ -61,6 +66,7 @@ public static class Routes
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web, UseStringEnumConverter = true, RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(TaskDocument))]
 [JsonSerializable(typeof(ResultDocument))]
+[JsonSerializable(typeof(UploadDocument))]
 [JsonSerializable(typeof(FailureDocument))]
 [JsonSerializable(typeof(TaskProgress))]
 [JsonSerializable(typeof(Job))]

@@ -10,8 +10,10 @@ public abstract class ControllerContext
     /// <summary>The job.</summary>
     public abstract Job Job { get; }
 
-    /// <summary>The model that the job starts from, round 0.</summary>
-    public abstract GlobalModel Initial { get; }
+    /// <summary>
+    /// The newest global model that is durable: the one the job starts from, round 0, or after a restart the last round's.
+    /// </summary>
+    public abstract GlobalModel Latest { get; }
 
     /// <summary>
     /// Sends a model and a task to all sites and waits until the step is closed. Asked again for the same round and step, after a

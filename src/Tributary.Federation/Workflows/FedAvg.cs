@@ -14,8 +14,8 @@ public sealed class FedAvg : Controller
     /// <inheritdoc/>
     public override async Task RunAsync(ControllerContext context, CancellationToken cancellationToken)
     {
-        GlobalModel global = context.Initial;
-        for (int round = 1; round <= context.Job.Rounds; round++)
+        GlobalModel global = context.Latest;
+        for (int round = global.Round + 1; round <= context.Job.Rounds; round++)
         {
             var train = new TaskRequest(TaskNames.Train, round, global);
             IReadOnlyList<SiteResult> results = await context.BroadcastAsync(train, cancellationToken);

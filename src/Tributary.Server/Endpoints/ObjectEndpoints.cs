@@ -1,0 +1,32 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Tributary.Server.Jobs;
+using Tributary.Transport;
+
+namespace Tributary.Server.Endpoints;
+
+/// <summary>The objects of a job's open step, for the sites that take part in it.</summary>
+internal static class ObjectEndpoints
+{
+    public static void Map(WebApplication application, TributaryServer server, TimeProvider time)
+    {
+        var handlers = new ObjectHandlers(new ServingOptions(), time, application.Services.GetRequiredService<ILogger<ObjectHandlers>>());
+        application.MapObject("v1/jobs/{job}/objects/{name}", handlers, context => FindAsync(context, server));
+    }
+
+    private static async ValueTask<ObjectFile?> FindAsync(HttpContext context, TributaryServer server)
+    {
+        JobRun? run = server.Find((string)context.Request.RouteValues["job"]!);
+        if (run?.Open is not { } open || !run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal))
+        {
+            return null;
+        }
+
+        // A transfer is a sign of life, too.
+        open.State.Heard(context.Site());
+        return open.Find((string)context.Request.RouteValues["name"]!) is { } found ? await found : null;
+    }
+}

@@ -1,0 +1,171 @@
+using System.Globalization;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+using Tributary.Federation.Messages;
+using Tributary.Federation.Rounds;
+using Tributary.Federation.Tasks;
+using Tributary.Federation.Wire;
+using Tributary.Server.Jobs;
+using Tributary.Server.Storage;
+
+namespace Tributary.Server.Endpoints;
+
+/// <summary>What sites say and are told: their next task, how far they have come, that they failed, their result.</summary>
+internal static class TaskEndpoints
+{
+    public const string StepPattern = "v1/jobs/{job}/rounds/{round:int}/steps/{step:int}";
+
+    public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
+    {
+        routes.MapGet(Routes.NextTask, context => NextAsync(context, server, time));
+        routes.MapPost(StepPattern + "/progress", context => ProgressAsync(context, server));
+        routes.MapPost(StepPattern + "/failure", context => FailureAsync(context, server));
+        routes.MapPost(StepPattern + "/result", context => ResultAsync(context, server));
+    }
+
+    /// <summary>The open step that a request's path names, if the site takes part in it.</summary>
+    public static (JobRun Run, OpenStep Step)? FindStep(HttpContext context, TributaryServer server)
+    {
+        RouteValueDictionary values = context.Request.RouteValues;
+        JobRun? run = server.Find((string)values["job"]!);
+        return run?.Open is { } open && run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal)
+            && open.Round.ToString(CultureInfo.InvariantCulture) == (string)values["round"]! && open.Step.ToString(CultureInfo.InvariantCulture) == (string)values["step"]!
+            ? (run, open)
+            : null;
+    }
+
+    private static async Task NextAsync(HttpContext context, TributaryServer server, TimeProvider time)
+    {
+        TimeSpan wait = Wait(context.Request.Headers["Prefer"].ToString(), server.Options.LongPollMax);
+        using var deadline = new CancellationTokenSource(wait, time);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, context.RequestAborted);
+        while (true)
+        {
+            // Taken before looking, so that a step that is opened meanwhile is not missed.
+            Task opened = server.StepOpened;
+            foreach (JobRun run in server.Running)
+            {
+                if (run.Open is { } open && open.State.Needs(context.Site()))
+                {
+                    open.State.Heard(context.Site());
+                    await context.Response.WriteAsJsonAsync(open.TaskFor(context.Site(), run.Job), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
+                    return;
+                }
+            }
+
+            await opened.WaitAsync(either.Token).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+            if (either.IsCancellationRequested)
+            {
+                context.Response.StatusCode = StatusCodes.Status204NoContent;
+                return;
+            }
+        }
+    }
+
+    private static async Task ProgressAsync(HttpContext context, TributaryServer server)
+    {
+        if (await ReadAsync(context, WireJson.Default.TaskProgress) is not { } progress)
+        {
+            return;
+        }
+
+        if (FindStep(context, server) is not var (run, open))
+        {
+            await Problem.StepGoneAsync(context);
+            return;
+        }
+
+        open.State.Heard(context.Site(), progress);
+        run.Report(new SiteProgressed(open.Round, context.Site(), progress));
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private static async Task FailureAsync(HttpContext context, TributaryServer server)
+    {
+        if (await ReadAsync(context, WireJson.Default.FailureDocument) is not { } failure)
+        {
+            return;
+        }
+
+        if (FindStep(context, server) is not var (_, open))
+        {
+            await Problem.StepGoneAsync(context);
+            return;
+        }
+
+        open.State.Fail(context.Site(), failure.Reason);
+        open.Signal();
+        context.Response.StatusCode = StatusCodes.Status204NoContent;
+    }
+
+    private static async Task ResultAsync(HttpContext context, TributaryServer server)
+    {
+        if (await ReadAsync(context, WireJson.Default.ResultDocument) is not { } result)
+        {
+            return;
+        }
+
+        if (FindStep(context, server) is not var (run, open))
+        {
+            await Problem.StepGoneAsync(context);
+            return;
+        }
+
+        if (Refuse(result, run, open, server, context.Site()) is { } reason)
+        {
+            await Problem.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "the result cannot count", reason);
+            return;
+        }
+
+        try
+        {
+            run.AddResult(new ResultRow(open.Round, open.Step, context.Site(), result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning));
+            context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }
+        catch (MessageRefusedException e)
+        {
+            await Problem.WriteAsync(context, StatusCodes.Status409Conflict, "the result cannot count", e.Message);
+        }
+    }
+
+    private static string? Refuse(ResultDocument result, JobRun run, OpenStep open, TributaryServer server, string site)
+    {
+        if (open.Name == TaskNames.Train && (result.Samples <= 0 || result.Digest is null || result.Meaning is null))
+        {
+            return "A result of training needs a message, its meaning and a number of samples above zero.";
+        }
+
+        if (result.Metrics.FirstOrDefault(metric => !double.IsFinite(metric.Value)) is { Key: { } name })
+        {
+            return $"The figure '{name}' is not a finite number.";
+        }
+
+        string spooled = server.FolderOf(run.Job.Name).Spool(open.Round, open.Step, site, result.Attempt);
+        return result.Digest is not null && !File.Exists(spooled) ? "Its message has not been committed." : null;
+    }
+
+    private static async Task<T?> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)
+        where T : class
+    {
+        try
+        {
+            return await context.Request.ReadFromJsonAsync(type, context.RequestAborted)
+                ?? throw new JsonException("null");
+        }
+        catch (Exception e) when (e is JsonException or InvalidOperationException or BadHttpRequestException)
+        {
+            await Problem.WriteAsync(context, StatusCodes.Status400BadRequest, "not the document expected here", e.Message);
+            return null;
+        }
+    }
+
+    /// <summary>The seconds of <c>Prefer: wait=N</c> (RFC 7240), at most what the server allows; none without it.</summary>
+    private static TimeSpan Wait(string prefer, TimeSpan max) =>
+        prefer.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(part => part.StartsWith("wait=", StringComparison.Ordinal)) is { } wait
+        && int.TryParse(wait.AsSpan("wait=".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
+            ? TimeSpan.FromSeconds(Math.Min(seconds, max.TotalSeconds))
+            : TimeSpan.Zero;
+}

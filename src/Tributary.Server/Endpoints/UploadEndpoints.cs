@@ -1,0 +1,63 @@
+using System.Globalization;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Tributary.Server.Jobs;
+using Tributary.Transport;
+
+namespace Tributary.Server.Endpoints;
+
+/// <summary>
+/// The uploads of a job's open step. Each belongs to the site that asks and to an attempt that was handed to it; their files lie in
+/// the spool, under names that the server makes.
+/// </summary>
+internal static class UploadEndpoints
+{
+    private const string Pattern = TaskEndpoints.StepPattern + "/uploads/{attempt:int}";
+
+    public static void Map(WebApplication application, TributaryServer server, TimeProvider time)
+    {
+        var handlers = new UploadHandlers(new ServingOptions(), time, application.Services.GetRequiredService<ILogger<UploadHandlers>>());
+        application.MapPost(Pattern, context => BeginAsync(context, server, handlers));
+        application.MapUpload(Pattern, handlers, context => ValueTask.FromResult(Find(context, server)));
+    }
+
+    private static async Task BeginAsync(HttpContext context, TributaryServer server, UploadHandlers handlers)
+    {
+        if (TaskEndpoints.FindStep(context, server) is not var (run, open))
+        {
+            await Problem.StepGoneAsync(context);
+            return;
+        }
+
+        int attempt = Attempt(context);
+        if (attempt < 1 || attempt > open.Attempts(context.Site()))
+        {
+            await Problem.WriteAsync(context, StatusCodes.Status404NotFound, "no such attempt", $"Attempt {attempt} was not handed to site '{context.Site()}'.");
+            return;
+        }
+
+        if (await handlers.ReadLayoutAsync(context, server.Options.MessageBytesMax) is not { } layout)
+        {
+            return;
+        }
+
+        string path = server.FolderOf(run.Job.Name).Spool(open.Round, open.Step, context.Site(), attempt);
+        ObjectUpload upload = await open.BeginUploadAsync(context.Site(), attempt, () => ObjectUpload.OpenAsync(Path.GetFileNameWithoutExtension(path), path, layout, context.RequestAborted));
+        await handlers.DescribeAsync(context, upload);
+    }
+
+    private static ObjectUpload? Find(HttpContext context, TributaryServer server)
+    {
+        if (TaskEndpoints.FindStep(context, server) is not var (_, open))
+        {
+            return null;
+        }
+
+        open.State.Heard(context.Site());
+        return open.FindUpload(context.Site(), Attempt(context));
+    }
+
+    private static int Attempt(HttpContext context) => int.Parse((string)context.Request.RouteValues["attempt"]!, CultureInfo.InvariantCulture);
+}

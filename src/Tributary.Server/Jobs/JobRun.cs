@@ -1,0 +1,208 @@
+using System.Diagnostics;
+using Tributary.Codecs.Messages;
+using Tributary.Federation.Filters;
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Messages;
+using Tributary.Federation.Rounds;
+using Tributary.Federation.Workflows;
+using Tributary.Server.Storage;
+using Tributary.Tensors;
+using Tributary.Tensors.Safetensors;
+
+namespace Tributary.Server.Jobs;
+
+/// <summary>
+/// A running job: what its controller asks for, done with files, the journal and the sites. Run again after a restart it goes on from
+/// the journal: closed steps are answered from the record, an open one keeps the results it has.
+/// </summary>
+internal sealed class JobRun : ControllerContext, IDisposable
+{
+    private readonly JobFolder _folder;
+    private readonly Journal _journal;
+    private readonly MessageBroadcast _broadcast;
+    private readonly TimeProvider _time;
+    private readonly Action<JobEvent> _report;
+    private readonly TensorSource _initial;
+    private readonly FilterPipeline _resultIn;
+    private readonly List<IDisposable> _opened = [];
+
+    public JobRun(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time, Action<JobEvent> report)
+    {
+        Job = job;
+        _initial = initial;
+        _folder = folder;
+        _journal = journal;
+        _time = time;
+        _report = report;
+        _broadcast = new MessageBroadcast(job, folder, journal);
+        _resultIn = FilterPipeline.For(FilterPoint.TaskResultIn, job.Precision);
+        _journal.AddModel(job.Name, 0, 0);
+        int latest = _journal.Models(job.Name)[^1].Round;
+        Latest = OpenModel(latest);
+    }
+
+    public override Job Job { get; }
+
+    public override GlobalModel Latest { get; }
+
+    /// <summary>The step that sites work on now.</summary>
+    public OpenStep? Open { get; private set; }
+
+    /// <summary>Told when a step is opened, so that sites that wait for a task look again.</summary>
+    public Action StepOpened { get; init; } = static () => { };
+
+    public override async Task<IReadOnlyList<SiteResult>> BroadcastAsync(TaskRequest request, CancellationToken cancellationToken)
+    {
+        CloseOpened();
+        StepRow? row = _journal.Steps(Job.Name).FirstOrDefault(row => row.Round == request.Round && row.Step == request.Step);
+        if (row?.Closed is null)
+        {
+            if (row is null)
+            {
+                _report(new StepEncoding(request.Round, request.Task));
+                await _broadcast.WriteAsync(request, cancellationToken);
+            }
+
+            await CollectAsync(request, cancellationToken);
+        }
+
+        return Results(request);
+    }
+
+    public override Task<GlobalModel> SaveAsync(int round, Func<TensorSource> weights, CancellationToken cancellationToken)
+    {
+        if (!_journal.Models(Job.Name).Any(model => model.Round == round))
+        {
+            _report(new MergeStarted(round));
+            long start = Stopwatch.GetTimestamp();
+            new SafetensorsWriter(weights()).WriteFile(_folder.Model(round), cancellationToken);
+            _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            _report(new ModelSaved(round));
+        }
+
+        CloseOpened();
+        _folder.ClearSpool(round);
+        return Task.FromResult(OpenModel(round));
+    }
+
+    public override void RecordLoss(GlobalModel model, double loss)
+    {
+        _journal.SetLoss(Job.Name, model.Round, loss);
+        _report(new LossKnown(model.Round, loss));
+        int best = Best(_journal.Models(Job.Name));
+        _folder.ClearModels(new HashSet<string>(_broadcast.Held, StringComparer.Ordinal) { _folder.Model(model.Round), _folder.Model(best) });
+    }
+
+    /// <summary>A result whose message, if it has one, is durable in the spool. Journalled before it counts.</summary>
+    /// <exception cref="MessageRefusedException">Its change is against another model than this step's.</exception>
+    public void AddResult(ResultRow result)
+    {
+        if (Open is not { } open || open.Round != result.Round || open.Step != result.Step)
+        {
+            return;
+        }
+
+        result.Meaning?.RequireBase(open.ModelDigest);
+        bool counts = _journal.AddResult(Job.Name, result);
+        open.State.Count(result.Site);
+        if (counts)
+        {
+            long bytes = result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site, result.Attempt)).Length;
+            _report(new ResultCounted(result.Round, result.Site, bytes, result.Metrics));
+        }
+
+        open.Signal();
+    }
+
+    public void Report(JobEvent happened) => _report(happened);
+
+    public void Dispose()
+    {
+        CloseOpened();
+        Latest.Weights.Dispose();
+    }
+
+    internal static int Best(IReadOnlyList<ModelRow> models) => models.Where(model => model.Loss is not null).MinBy(model => model.Loss)?.Round ?? models[^1].Round;
+
+    private async Task CollectAsync(TaskRequest request, CancellationToken cancellationToken)
+    {
+        var state = new StepState(Job.Sites, Job.SiteTimeout, _time);
+        foreach (ResultRow result in _journal.Results(Job.Name).Where(result => result.Round == request.Round && result.Step == request.Step))
+        {
+            state.Count(result.Site);
+        }
+
+        using OpenStep open = _broadcast.Open(request, state);
+        Open = open;
+        _report(new Federation.Rounds.StepOpened(request.Round, request.Task, _broadcast.Length));
+        StepOpened();
+        try
+        {
+            for (Task changed = open.Changed; !state.IsComplete(); changed = open.Changed)
+            {
+                // Wakes by itself once in a while to notice a site that says nothing.
+                await Task.WhenAny(changed, Task.Delay(Job.SiteTimeout / 10, _time, cancellationToken));
+                cancellationToken.ThrowIfCancellationRequested();
+            }
+        }
+        catch (SiteLostException e)
+        {
+            throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
+        }
+        finally
+        {
+            Open = null;
+        }
+
+        _journal.CloseStep(Job.Name, request.Round, request.Step);
+    }
+
+    private List<SiteResult> Results(TaskRequest request)
+    {
+        var results = new List<SiteResult>();
+        foreach (ResultRow row in _journal.Results(Job.Name).Where(row => row.Round == request.Round && row.Step == request.Step))
+        {
+            string path = _folder.Spool(row.Round, row.Step, row.Site, row.Attempt);
+            TensorSource? update = null;
+            if (row.Digest is not null && File.Exists(path))
+            {
+                update = Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
+            }
+
+            results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics));
+        }
+
+        return results;
+    }
+
+    private static MessageFile OpenResult(ResultRow row, string path)
+    {
+        try
+        {
+            return MessageFile.Open(path);
+        }
+        catch (TensorFormatException e)
+        {
+            throw new JobFailedException($"round {row.Round}: the message of site '{row.Site}' cannot be read: {e.Message}", e);
+        }
+    }
+
+    private GlobalModel OpenModel(int round) => new(round, round == 0 ? _initial : SafetensorsFile.Open(_folder.Model(round)));
+
+    private T Keep<T>(T source)
+        where T : IDisposable
+    {
+        _opened.Add(source);
+        return source;
+    }
+
+    private void CloseOpened()
+    {
+        foreach (IDisposable source in _opened)
+        {
+            source.Dispose();
+        }
+
+        _opened.Clear();
+    }
+}

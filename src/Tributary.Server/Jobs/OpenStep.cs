@@ -1,0 +1,71 @@
+using System.Collections.Concurrent;
+using Tributary.Federation.Rounds;
+using Tributary.Federation.Wire;
+using Tributary.Transport;
+
+namespace Tributary.Server.Jobs;
+
+/// <summary>A step that waits for its sites: what they fetch, and where each stands.</summary>
+internal sealed class OpenStep(string name, int round, int step, MessageDocument message, BaseDocument? baseModel, StepState state) : IDisposable
+{
+    private readonly SemaphoreSlim _beginGate = new(1);
+    private readonly ConcurrentDictionary<(string Site, int Attempt), ObjectUpload> _uploads = new();
+    private readonly ConcurrentDictionary<string, int> _attempts = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, Lazy<Task<ObjectFile>>> _objects = new(StringComparer.Ordinal);
+    private TaskCompletionSource _changed = NewSignal();
+
+    public string Name => name;
+
+    public int Round => round;
+
+    public int Step => step;
+
+    /// <summary>The digest of the model that a site holds once it has this step's message: what its change is against.</summary>
+    public string ModelDigest { get; } = message.Meaning.ModelDigest(message.Digest);
+
+    public StepState State => state;
+
+    /// <summary>Completes when a site has moved; take it before looking at the state.</summary>
+    public Task Changed => Volatile.Read(ref _changed).Task;
+
+    public TaskDocument TaskFor(string site, Federation.Jobs.Job job) =>
+        new(job, name, round, step, _attempts.AddOrUpdate(site, 1, (_, attempt) => attempt + 1), message, baseModel);
+
+    public int Attempts(string site) => _attempts.GetValueOrDefault(site);
+
+    public void Signal() => Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
+
+    /// <summary>Offers a file; it is hashed when somebody first asks for it.</summary>
+    public void Offer(string objectName, Func<Task<ObjectFile>> open) => _objects[objectName] = new Lazy<Task<ObjectFile>>(open);
+
+    public Task<ObjectFile>? Find(string objectName) => _objects.TryGetValue(objectName, out Lazy<Task<ObjectFile>>? found) ? found.Value : null;
+
+    /// <summary>Begins a site's upload, or finds the one that was begun.</summary>
+    public async Task<ObjectUpload> BeginUploadAsync(string site, int attempt, Func<Task<ObjectUpload>> open)
+    {
+        await _beginGate.WaitAsync();
+        try
+        {
+            return _uploads.TryGetValue((site, attempt), out ObjectUpload? begun) ? begun : _uploads[(site, attempt)] = await open();
+        }
+        finally
+        {
+            _beginGate.Release();
+        }
+    }
+
+    public ObjectUpload? FindUpload(string site, int attempt) => _uploads.GetValueOrDefault((site, attempt));
+
+    /// <summary>Closes the uploads; what arrived of them stays for a later attempt to go on with.</summary>
+    public void Dispose()
+    {
+        foreach (ObjectUpload upload in _uploads.Values)
+        {
+            upload.Dispose();
+        }
+
+        _beginGate.Dispose();
+    }
+
+    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+}

@@ -1,0 +1,168 @@
+using System.Text.Json;
+using Microsoft.Data.Sqlite;
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Messages;
+using Tributary.Federation.Wire;
+
+namespace Tributary.Server.Storage;
+
+/// <summary>
+/// What the server knows for good: jobs, the messages of their steps, the results that count, the models made of them. A row is
+/// written after the file it speaks of is durable, and before anybody is told: the row is the commit. SQLite, one file.
+/// </summary>
+public sealed class Journal : IDisposable
+{
+    private const string Schema = """
+        PRAGMA journal_mode = WAL;
+        PRAGMA synchronous = FULL;
+        CREATE TABLE IF NOT EXISTS jobs (job TEXT PRIMARY KEY, definition TEXT NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT) STRICT;
+        CREATE TABLE IF NOT EXISTS steps (
+            job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, task TEXT NOT NULL,
+            digest TEXT NOT NULL, meaning TEXT NOT NULL, length INTEGER NOT NULL, encode_seconds REAL NOT NULL,
+            opened INTEGER NOT NULL, closed INTEGER, PRIMARY KEY (job, round, step)) STRICT;
+        CREATE TABLE IF NOT EXISTS results (
+            job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, attempt INTEGER NOT NULL,
+            samples INTEGER NOT NULL, metrics TEXT NOT NULL, digest TEXT, meaning TEXT, received INTEGER NOT NULL,
+            PRIMARY KEY (job, round, step, site)) STRICT;
+        CREATE TABLE IF NOT EXISTS models (
+            job TEXT NOT NULL, round INTEGER NOT NULL, saved INTEGER NOT NULL, merge_seconds REAL NOT NULL, loss REAL,
+            PRIMARY KEY (job, round)) STRICT;
+        """;
+
+    private readonly Lock _lock = new();
+    private readonly SqliteConnection _connection;
+    private readonly TimeProvider _time;
+
+    /// <summary>Opens the journal, making it if it is not there.</summary>
+    public Journal(string path, TimeProvider time)
+    {
+        _time = time;
+        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        _connection.Open();
+        Execute(Schema);
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _connection.Dispose();
+
+    /// <summary>Notes a job, or finds it as it was noted before.</summary>
+    /// <exception cref="InvalidOperationException">A job of that name is another job.</exception>
+    public void AddJob(Job job)
+    {
+        string definition = JsonSerializer.Serialize(job, WireJson.Default.Job);
+        Execute("INSERT OR IGNORE INTO jobs VALUES ($job, $definition, $now, 'running', NULL)", ("$job", job.Name), ("$definition", definition), ("$now", Now()));
+        string noted = Query("SELECT definition FROM jobs WHERE job = $job", row => row.GetString(0), ("$job", job.Name)).Single();
+        if (noted != definition)
+        {
+            throw new InvalidOperationException($"a job named '{job.Name}' with other settings is in this folder already; give this one another name or folder");
+        }
+    }
+
+    /// <summary>Notes how a job ended.</summary>
+    public void EndJob(string job, string? failure) => Execute(
+        "UPDATE jobs SET state = $state, reason = $reason WHERE job = $job", ("$job", job), ("$state", failure is null ? "finished" : "failed"), ("$reason", failure));
+
+    /// <summary>Notes a step whose message is durable.</summary>
+    public void OpenStep(string job, StepRow step) => Execute(
+        "INSERT INTO steps VALUES ($job, $round, $step, $task, $digest, $meaning, $length, $seconds, $now, NULL)",
+        ("$job", job), ("$round", step.Round), ("$step", step.Step), ("$task", step.Task), ("$digest", step.Digest),
+        ("$meaning", JsonSerializer.Serialize(step.Meaning, WireJson.Default.MessageMeaning)), ("$length", step.Length), ("$seconds", step.EncodeSeconds), ("$now", Now()));
+
+    /// <summary>Notes that a step is closed: its results are those that are there now.</summary>
+    public void CloseStep(string job, int round, int step) => Execute(
+        "UPDATE steps SET closed = $now WHERE job = $job AND round = $round AND step = $step AND closed IS NULL",
+        ("$job", job), ("$round", round), ("$step", step), ("$now", Now()));
+
+    /// <summary>The steps of a job, in order.</summary>
+    public IReadOnlyList<StepRow> Steps(string job) => Query(
+        "SELECT round, step, task, digest, meaning, length, encode_seconds, opened, closed FROM steps WHERE job = $job ORDER BY round, step",
+        row => new StepRow(
+            row.GetInt32(0), row.GetInt32(1), row.GetString(2), row.GetString(3), JsonSerializer.Deserialize(row.GetString(4), WireJson.Default.MessageMeaning)!,
+            row.GetInt64(5), row.GetDouble(6), Time(row, 7), row.IsDBNull(8) ? null : Time(row, 8)),
+        ("$job", job));
+
+    /// <summary>
+    /// Notes a result that is durable. The first one of a site in a step counts; a later one changes nothing.
+    /// </summary>
+    /// <returns>Whether this one is the one that counts.</returns>
+    public bool AddResult(string job, ResultRow result) => Execute(
+        "INSERT OR IGNORE INTO results VALUES ($job, $round, $step, $site, $attempt, $samples, $metrics, $digest, $meaning, $now)",
+        ("$job", job), ("$round", result.Round), ("$step", result.Step), ("$site", result.Site), ("$attempt", result.Attempt), ("$samples", result.Samples),
+        ("$metrics", JsonSerializer.Serialize(result.Metrics, WireJson.Default.IReadOnlyDictionaryStringDouble)), ("$digest", result.Digest),
+        ("$meaning", result.Meaning is null ? null : JsonSerializer.Serialize(result.Meaning, WireJson.Default.MessageMeaning)), ("$now", Now())) == 1;
+
+    /// <summary>The results of a job that count, by round, step and site.</summary>
+    public IReadOnlyList<ResultRow> Results(string job) => Query(
+        "SELECT round, step, site, attempt, samples, metrics, digest, meaning FROM results WHERE job = $job ORDER BY round, step, site",
+        row => new ResultRow(
+            row.GetInt32(0), row.GetInt32(1), row.GetString(2), row.GetInt32(3), row.GetInt64(4),
+            JsonSerializer.Deserialize(row.GetString(5), WireJson.Default.IReadOnlyDictionaryStringDouble)!, row.IsDBNull(6) ? null : row.GetString(6),
+            row.IsDBNull(7) ? null : JsonSerializer.Deserialize(row.GetString(7), WireJson.Default.MessageMeaning)),
+        ("$job", job));
+
+    /// <summary>Notes a global model that is durable.</summary>
+    public void AddModel(string job, int round, double mergeSeconds) => Execute(
+        "INSERT OR IGNORE INTO models VALUES ($job, $round, $now, $seconds, NULL)", ("$job", job), ("$round", round), ("$now", Now()), ("$seconds", mergeSeconds));
+
+    /// <summary>Notes a global model's held-out loss.</summary>
+    public void SetLoss(string job, int round, double loss) =>
+        Execute("UPDATE models SET loss = $loss WHERE job = $job AND round = $round", ("$job", job), ("$round", round), ("$loss", loss));
+
+    /// <summary>The global models of a job, by round.</summary>
+    public IReadOnlyList<ModelRow> Models(string job) => Query(
+        "SELECT round, saved, merge_seconds, loss FROM models WHERE job = $job ORDER BY round",
+        row => new ModelRow(row.GetInt32(0), Time(row, 1), row.GetDouble(2), row.IsDBNull(3) ? null : row.GetDouble(3)),
+        ("$job", job));
+
+    private static DateTimeOffset Time(SqliteDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
+
+    private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private int Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        lock (_lock)
+        {
+            using SqliteCommand command = Command(sql, parameters);
+            return command.ExecuteNonQuery();
+        }
+    }
+
+    private List<T> Query<T>(string sql, Func<SqliteDataReader, T> read, params ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        lock (_lock)
+        {
+            using SqliteCommand command = Command(sql, parameters);
+            using SqliteDataReader reader = command.ExecuteReader();
+            var rows = new List<T>();
+            while (reader.Read())
+            {
+                rows.Add(read(reader));
+            }
+
+            return rows;
+        }
+    }
+
+    private SqliteCommand Command(string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
+    {
+        SqliteCommand command = _connection.CreateCommand();
+        command.CommandText = sql;
+        foreach ((string name, object? value) in parameters)
+        {
+            command.Parameters.AddWithValue(name, value ?? DBNull.Value);
+        }
+
+        return command;
+    }
+}
+
+/// <summary>A step whose message is durable.</summary>
+public sealed record StepRow(
+    int Round, int Step, string Task, string Digest, MessageMeaning Meaning, long Length, double EncodeSeconds, DateTimeOffset Opened = default, DateTimeOffset? Closed = null);
+
+/// <summary>A result that counts.</summary>
+public sealed record ResultRow(
+    int Round, int Step, string Site, int Attempt, long Samples, IReadOnlyDictionary<string, double> Metrics, string? Digest, MessageMeaning? Meaning);
+
+/// <summary>A global model that is durable; its loss is known once sites have measured it.</summary>
+public sealed record ModelRow(int Round, DateTimeOffset Saved, double MergeSeconds, double? Loss);

@@ -1,0 +1,140 @@
+using System.Collections.Concurrent;
+using System.Net;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Rounds;
+using Tributary.Federation.Workflows;
+using Tributary.Server.Endpoints;
+using Tributary.Server.Jobs;
+using Tributary.Server.Storage;
+using Tributary.Tensors;
+
+namespace Tributary.Server;
+
+/// <summary>The coordinator: hands tasks and objects to sites over HTTP/1.1, takes their results, and runs jobs.</summary>
+public sealed class TributaryServer : IAsyncDisposable
+{
+    private readonly WebApplication _application;
+    private readonly ConcurrentDictionary<string, JobRun> _running = new(StringComparer.Ordinal);
+    private readonly TimeProvider _time;
+    private TaskCompletionSource _stepOpened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+    private TributaryServer(ServerOptions options, TimeProvider time, Action<ILoggingBuilder> logging)
+    {
+        Options = options;
+        _time = time;
+        Directory.CreateDirectory(options.Folder);
+        Journal = new Journal(Path.Combine(options.Folder, "tributary.db"), time);
+
+        WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
+        builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
+        {
+            kestrel.AddServerHeader = false;
+            kestrel.Listen(IPAddress.Loopback, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
+        });
+        builder.Services.AddRoutingCore();
+        builder.Services.AddProblemDetails();
+        logging(builder.Logging);
+        _application = builder.Build();
+        _application.UseExceptionHandler();
+        _application.UseStatusCodePages();
+        _application.UseRouting();
+        SiteIdentity.Use(_application, options.SiteByToken);
+        TaskEndpoints.Map(_application, this, time);
+        ObjectEndpoints.Map(_application, this, time);
+        UploadEndpoints.Map(_application, this, time);
+    }
+
+    /// <summary>Where it listens.</summary>
+    public Uri Address => new(_application.Services.GetRequiredService<IServer>().Features.GetRequiredFeature<IServerAddressesFeature>().Addresses.Single());
+
+    internal ServerOptions Options { get; }
+
+    internal Journal Journal { get; }
+
+    internal Task StepOpened => Volatile.Read(ref _stepOpened).Task;
+
+    internal IEnumerable<JobRun> Running => _running.Values;
+
+    /// <summary>Starts a server.</summary>
+    /// <param name="options">How it runs.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="logging">Where it logs to.</param>
+    /// <param name="cancellationToken">Ends the start.</param>
+    /// <exception cref="IOException">The port is in use, or the folder cannot be written.</exception>
+    public static async Task<TributaryServer> StartAsync(ServerOptions options, TimeProvider time, Action<ILoggingBuilder> logging, CancellationToken cancellationToken)
+    {
+        var server = new TributaryServer(options, time, logging);
+        try
+        {
+            await server._application.StartAsync(cancellationToken);
+            return server;
+        }
+        catch (IOException e) when (e.InnerException is AddressInUseException)
+        {
+            await server.DisposeAsync();
+            throw new IOException($"port {options.Port} is in use; choose another one, or 0 for any that is free", e);
+        }
+        catch
+        {
+            await server.DisposeAsync();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Runs a job to its end. A job of that name that was cut short in this folder goes on where it was.
+    /// </summary>
+    /// <param name="job">The job.</param>
+    /// <param name="initial">The weights it starts from; read until the job ends.</param>
+    /// <param name="report">Told what happens, from several threads.</param>
+    /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
+    /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
+    public async Task<JobRecord> RunJobAsync(Job job, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    {
+        Journal.AddJob(job);
+        var folder = new JobFolder(Options.Folder, job.Name);
+        using var run = new JobRun(job, initial, folder, Journal, _time, report) { StepOpened = SignalStepOpened };
+        if (!_running.TryAdd(job.Name, run))
+        {
+            throw new InvalidOperationException($"job '{job.Name}' is running already");
+        }
+
+        try
+        {
+            await Controllers.Create(job.Workflow).RunAsync(run, cancellationToken);
+            Journal.EndJob(job.Name, failure: null);
+            return JobRecord.Read(Journal, folder, job);
+        }
+        catch (Exception e) when (e is JobFailedException or TensorFormatException or IOException)
+        {
+            Journal.EndJob(job.Name, e.Message);
+            throw;
+        }
+        finally
+        {
+            _running.TryRemove(job.Name, out _);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _application.DisposeAsync();
+        Journal.Dispose();
+    }
+
+    internal JobRun? Find(string job) => _running.GetValueOrDefault(job);
+
+    internal JobFolder FolderOf(string job) => new(Options.Folder, job);
+
+    private void SignalStepOpened() =>
+        Interlocked.Exchange(ref _stepOpened, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
+}

@@ -1,0 +1,37 @@
+using Tributary.Tensors;
+using Tributary.Tensors.Safetensors;
+
+namespace Tributary.Site;
+
+/// <summary>
+/// The model that a site holds between rounds where changes are exchanged. The file's name is the model's digest, so that one rename
+/// both replaces the model and says which it is.
+/// </summary>
+internal sealed class HeldModel
+{
+    private readonly string _folder;
+
+    public HeldModel(string folder)
+    {
+        _folder = folder;
+        Directory.CreateDirectory(folder);
+    }
+
+    /// <summary>Whether the model of that digest is held.</summary>
+    public bool Has(string digest) => File.Exists(Path(digest));
+
+    /// <summary>Where the model of that digest lies, or is to be put.</summary>
+    public string Path(string digest) => System.IO.Path.Combine(_folder, digest.Replace(':', '-') + ".safetensors");
+
+    public SafetensorsFile Open(string digest) => SafetensorsFile.Open(Path(digest));
+
+    /// <summary>Writes the model of that digest and forgets the others.</summary>
+    public void Replace(string digest, TensorSource model, CancellationToken cancellationToken)
+    {
+        new SafetensorsWriter(model).WriteFile(Path(digest), cancellationToken);
+        foreach (string path in Directory.GetFiles(_folder, "*.safetensors").Where(path => path != Path(digest)))
+        {
+            File.Delete(path);
+        }
+    }
+}

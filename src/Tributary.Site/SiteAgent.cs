@@ -1,0 +1,206 @@
+using System.Diagnostics;
+using Tributary.Codecs;
+using Tributary.Codecs.Messages;
+using Tributary.Federation.Aggregation;
+using Tributary.Federation.Filters;
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Messages;
+using Tributary.Federation.Tasks;
+using Tributary.Federation.Wire;
+using Tributary.Tensors;
+using Tributary.Tensors.Safetensors;
+using Tributary.Transport;
+
+namespace Tributary.Site;
+
+/// <summary>
+/// A site's agent: asks the server for tasks, fetches their messages, has the executor do the work, and sends the results. It connects
+/// outwards only.
+/// </summary>
+public sealed class SiteAgent : IDisposable
+{
+    private readonly SiteOptions _options;
+    private readonly Executor _executor;
+    private readonly TimeProvider _time;
+    private readonly ServerClient _server;
+    private readonly ObjectClient _objects;
+    private readonly HeldModel _held;
+
+    /// <summary>Makes the agent; it does nothing until it runs.</summary>
+    public SiteAgent(SiteOptions options, Executor executor, TimeProvider time, Random jitter)
+    {
+        _options = options;
+        _executor = executor;
+        _time = time;
+        _server = new ServerClient(options);
+        _objects = new ObjectClient(_server.Http, new TransferOptions(), time, jitter);
+        _held = new HeldModel(Path.Combine(options.Folder, "held"));
+    }
+
+    /// <summary>Does tasks until it is cancelled. A task that cannot be done is reported to the server, and the next one awaited.</summary>
+    public async Task RunAsync(CancellationToken cancellationToken)
+    {
+        while (true)
+        {
+            cancellationToken.ThrowIfCancellationRequested();
+            if (await _server.NextTaskAsync(cancellationToken) is { } task)
+            {
+                await DoAsync(task, cancellationToken);
+            }
+        }
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => _server.Dispose();
+
+    private async Task DoAsync(TaskDocument task, CancellationToken cancellationToken)
+    {
+        await using var progress = new ProgressReporter(_server, task, _options.ProgressInterval, _time, cancellationToken);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, progress.StepGone);
+        try
+        {
+            await WorkAsync(task, progress, either.Token);
+        }
+        catch (Exception) when (progress.StepGone.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
+        {
+            // The server no longer wants this result, so whatever came of it is of no interest.
+        }
+        catch (StepGoneException)
+        {
+            // The same, said in answer to the result.
+        }
+        catch (Exception e) when (e is not OperationCanceledException)
+        {
+            await _server.FailAsync(task, e.Message, cancellationToken);
+        }
+    }
+
+    private async Task WorkAsync(TaskDocument task, ProgressReporter progress, CancellationToken cancellationToken)
+    {
+        var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
+        string inbox = Path.Combine(_options.Folder, "message.safetensors");
+        long start = Stopwatch.GetTimestamp();
+        metrics[MetricNames.BytesDown] = await FetchAsync(task, inbox, progress, cancellationToken);
+
+        using MessageFile message = MessageFile.Open(inbox);
+        using TensorSource decoded = FilterPipeline.For(FilterPoint.TaskDataIn, task.Job.Precision).Apply(message);
+        using TensorSource model = Receive(task, decoded, cancellationToken);
+        metrics[MetricNames.DownloadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+
+        var data = new TaskData(task.Name, task.Job, task.Round, task.Step, model);
+        TaskResult result = await _executor.ExecuteAsync(data, progress, cancellationToken);
+        foreach ((string name, double value) in result.Metrics)
+        {
+            metrics[name] = value;
+        }
+
+        start = Stopwatch.GetTimestamp();
+        (string? digest, MessageMeaning? meaning) = (null, null);
+        if (result.Model is not null)
+        {
+            meaning = task.Job.Exchange == Exchange.Delta
+                ? new MessageMeaning(MessageKind.Delta, ModelDigest(task), task.Job.Precision.Result)
+                : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
+            TransferResult sent = await SendAsync(task, result.Model, model, progress, cancellationToken);
+            (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
+        }
+
+        metrics[MetricNames.UploadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+        await _server.SendResultAsync(task, new ResultDocument(task.Attempt, result.Samples, metrics, digest, meaning), cancellationToken);
+    }
+
+    private static string ModelDigest(TaskDocument task) => task.Message.Meaning.ModelDigest(task.Message.Digest);
+
+    /// <summary>Fetches the message, and before it the base of a change that is not held here. Gives the bytes that moved.</summary>
+    private async Task<long> FetchAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    {
+        long bytes = 0;
+        if (task.Base is { } wanted && !_held.Has(wanted.Model) && !_held.Has(ModelDigest(task)))
+        {
+            TransferResult fetched = await _objects.DownloadAsync(new Uri(_options.Server, wanted.Path), _held.Path(wanted.Model), null, cancellationToken);
+            bytes += fetched.BytesOnWire;
+        }
+
+        var request = new DownloadRequest
+        {
+            Digest = task.Message.Digest,
+            UnitEnds = (_, _) => ValueTask.FromResult(task.Message.UnitEnds),
+            Progress = new TransferRelay(progress, TaskPhase.Downloading),
+        };
+        TransferResult result = await _objects.DownloadAsync(new Uri(_options.Server, task.Message.Path), inbox, request, cancellationToken);
+        return bytes + result.BytesOnWire;
+    }
+
+    /// <summary>The model that the message makes, dense. Where changes are exchanged it is written down, as the next one's base.</summary>
+    private TensorSource Receive(TaskDocument task, TensorSource decoded, CancellationToken cancellationToken)
+    {
+        if (task.Job.Exchange == Exchange.Weights)
+        {
+            return decoded;
+        }
+
+        string digest = ModelDigest(task);
+        if (!_held.Has(digest))
+        {
+            string? held = task.Message.Meaning.Base is { } expected && _held.Has(expected) ? expected : null;
+            task.Message.Meaning.RequireBase(held);
+            using SafetensorsFile? baseModel = held is null ? null : _held.Open(held);
+            _held.Replace(digest, baseModel is null ? decoded : new AppliedDelta(baseModel, decoded), cancellationToken);
+        }
+
+        return _held.Open(digest);
+    }
+
+    /// <summary>Encodes the result into the spool file while its finished parts are already going out.</summary>
+    private async Task<TransferResult> SendAsync(
+        TaskDocument task, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    {
+        TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
+        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision).Apply(update);
+        SafetensorsWriter message = MessageFile.Plan(encoded);
+        IReadOnlyList<long> units = StreamingUnits.Ends(task.Job.Streaming, message);
+        using StagedFile spool = StagedFile.Create(Path.Combine(_options.Folder, "result.safetensors"), message.Header.FileLength, units);
+
+        var address = new Uri(_options.Server, Routes.Upload(task.Job.Name, task.Round, task.Step, task.Attempt));
+        await _server.BeginUploadAsync(address, message.Header.FileLength, cancellationToken);
+        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task encoding = Task.Run(() => Encode(message, spool, failed.Token), cancellationToken);
+        try
+        {
+            TransferResult sent = await _objects.UploadAsync(address, spool, new TransferRelay(progress, TaskPhase.Uploading), cancellationToken);
+            await encoding;
+            return sent;
+        }
+        catch (Exception)
+        {
+            // The encoder reads the executor's model and writes the spool: it has to have stopped before either goes away. Where it
+            // failed itself, its error is the reason.
+            await failed.CancelAsync();
+            await encoding.WaitAsync(CancellationToken.None).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+            if (encoding.Exception?.InnerException is { } reason and not OperationCanceledException)
+            {
+                throw reason;
+            }
+
+            throw;
+        }
+    }
+
+    private static void Encode(SafetensorsWriter message, StagedFile spool, CancellationToken cancellationToken)
+    {
+        try
+        {
+            message.WriteTo(spool.Write, cancellationToken);
+        }
+        catch (Exception e)
+        {
+            spool.Fail(e);
+            throw;
+        }
+    }
+
+    private sealed class TransferRelay(IProgress<TaskProgress> progress, TaskPhase phase) : IProgress<TransferProgress>
+    {
+        public void Report(TransferProgress value) => progress.Report(new TaskProgress(phase, value.BytesDone, value.BytesTotal));
+    }
+}

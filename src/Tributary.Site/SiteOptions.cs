@@ -1,0 +1,23 @@
+namespace Tributary.Site;
+
+/// <summary>How a site's agent runs.</summary>
+public sealed record SiteOptions
+{
+    /// <summary>The site's name.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The folder of the messages and models it holds.</summary>
+    public required string Folder { get; init; }
+
+    /// <summary>The server's address.</summary>
+    public required Uri Server { get; init; }
+
+    /// <summary>The bearer token it shows.</summary>
+    public required string Token { get; init; }
+
+    /// <summary>How long a request for a task waits at the server.</summary>
+    public TimeSpan LongPoll { get; init; } = TimeSpan.FromSeconds(30);
+
+    /// <summary>How often the server is told how far a task has come; also the sign that the site lives.</summary>
+    public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+}
