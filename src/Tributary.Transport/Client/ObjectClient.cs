@@ -1,0 +1,124 @@
+namespace Tributary.Transport;
+
+/// <summary>
+/// The client half: downloads objects into files and uploads files or what an encoder is still writing, in parts, several at a time.
+/// What was done is found again by the next call with the same target or upload, also after a crash.
+/// </summary>
+public sealed class ObjectClient
+{
+    private readonly HttpClient _http;
+    private readonly TransferOptions _options;
+    private readonly TimeProvider _clock;
+    private readonly Random _jitter;
+
+    /// <summary>Makes a client.</summary>
+    /// <param name="http">The caller's, with its certificates and base address; its Timeout must be infinite.</param>
+    /// <param name="options">Options.</param>
+    /// <param name="clock">The clock of waits and of the progress rule.</param>
+    /// <param name="jitter">Spreads repetitions; this client locks it while it draws.</param>
+    /// <exception cref="ArgumentException">The options cannot be used, or the HttpClient has a timeout.</exception>
+    public ObjectClient(HttpClient http, TransferOptions options, TimeProvider clock, Random jitter)
+    {
+        ArgumentNullException.ThrowIfNull(http);
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+        if (http.Timeout != Timeout.InfiniteTimeSpan)
+        {
+            throw new ArgumentException(
+                $"The HttpClient's Timeout is {http.Timeout}, which would end long transfers. Set it to Timeout.InfiniteTimeSpan; "
+                + "the progress rule takes its place.",
+                nameof(http));
+        }
+
+        _http = http;
+        _options = options;
+        _clock = clock;
+        _jitter = jitter;
+    }
+
+    /// <summary>Asks for an object's descriptor, and checks it.</summary>
+    /// <param name="address">The object's address.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="TransferException">It could not be had.</exception>
+    public async Task<ObjectDescriptor> DescribeAsync(Uri address, CancellationToken cancellationToken)
+    {
+        using var transfer = Begin($"Reading the descriptor of {address}", null, up: false, cancellationToken);
+        return await transfer.RunAsync(token => transfer.TryAsync(inner => Download.DescribeAsync(_http, address, _clock, inner), token));
+    }
+
+    /// <summary>Reads a run of an object's bytes into memory, for instance a header, and not more than a few MiB.</summary>
+    /// <param name="address">The object's address.</param>
+    /// <param name="descriptor">The object that is meant; another one under the same address is an error.</param>
+    /// <param name="offset">Where to begin, in bytes.</param>
+    /// <param name="destination">Filled completely.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="TransferException">The bytes could not be had. They are not checked against a digest: only whole parts can be.</exception>
+    public async Task ReadAsync(
+        Uri address, ObjectDescriptor descriptor, long offset, Memory<byte> destination, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(descriptor);
+        if (destination.IsEmpty)
+        {
+            return;
+        }
+
+        using var transfer = Begin($"Reading {destination.Length} bytes of {address}", null, up: false, cancellationToken);
+        try
+        {
+            await transfer.RunAsync(token => transfer.TryAsync(
+                async inner =>
+                {
+                    using HttpResponseMessage response =
+                        await Download.GetRangeAsync(_http, address, descriptor, offset, destination.Length, _clock, inner);
+                    await using Stream body = await response.Content.ReadAsStreamAsync(inner);
+                    await body.ReadExactlyAsync(destination, inner);
+                    transfer.Gauge.Move(destination.Length);
+                    return true;
+                },
+                token));
+        }
+        catch (ObjectReplacedException e)
+        {
+            throw new TransferException(TransferFailure.ObjectChanged, e.Message, e);
+        }
+    }
+
+    /// <summary>
+    /// Downloads an object into a file, which gets its name when every part is verified and on disk. Until then
+    /// <c>.partial</c> and <c>.parts</c> stand beside it, and the same call goes on from them.
+    /// </summary>
+    /// <param name="address">The object's address.</param>
+    /// <param name="targetPath">The file; one that is there is replaced at the end.</param>
+    /// <param name="request">What else is wanted; null for nothing.</param>
+    /// <param name="cancellationToken">Cancels, and leaves what is done for later.</param>
+    /// <exception cref="TransferException">It failed; the message says why and how far it came.</exception>
+    public async Task<TransferResult> DownloadAsync(
+        Uri address, string targetPath, DownloadRequest? request, CancellationToken cancellationToken)
+    {
+        request ??= new DownloadRequest();
+        using var transfer = Begin($"The download of {address}", request.Progress, up: false, cancellationToken);
+        var download = new Download(_http, _clock, transfer, address, targetPath, request);
+        return await transfer.RunAsync(download.RunAsync);
+    }
+
+    /// <summary>
+    /// Uploads a source and commits it. The upload must have been begun at the server with the source's length. Each part goes out as soon
+    /// as the source has all of it, and parts that the server has already are not sent again.
+    /// </summary>
+    /// <param name="address">The upload's address.</param>
+    /// <param name="source">The bytes: a finished file, a <see cref="StagedFile"/> that is being written, or the caller's own.</param>
+    /// <param name="progress">Told about every part and every MiB; may be called from several threads; null for nobody.</param>
+    /// <param name="cancellationToken">Cancels, and leaves what is done for later.</param>
+    /// <exception cref="TransferException">It failed; the message says why and how far it came.</exception>
+    public async Task<TransferResult> UploadAsync(
+        Uri address, UploadSource source, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        using var transfer = Begin($"The upload to {address}", progress, up: true, cancellationToken);
+        var upload = new Upload(_http, _clock, transfer, address, source);
+        return await transfer.RunAsync(upload.RunAsync);
+    }
+
+    private Transfer Begin(string name, IProgress<TransferProgress>? progress, bool up, CancellationToken cancellationToken) =>
+        new(name, new TransferGauge(progress, _clock, up), _options, _clock, _jitter, cancellationToken);
+}

@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Net;
+
+namespace Tributary.Transport;
+
+/// <summary>One upload: parts of a source, as they become available, and the commit.</summary>
+internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer transfer, Uri address, UploadSource source)
+{
+    private Sha256Digest?[] _digests = [];
+
+    public async Task<TransferResult> RunAsync(CancellationToken cancellationToken)
+    {
+        const int RoundsMax = 5;
+        for (int round = 1; ; round++)
+        {
+            UploadStateJson state = await transfer.TryAsync(StateAsync, cancellationToken);
+            PartLayout layout = LayoutOf(state);
+            _digests = _digests.Length == layout.Count ? _digests : new Sha256Digest?[layout.Count];
+            transfer.Gauge.Begin(0, layout.Length);
+            await transfer.ForEachPartAsync(
+                layout.Count, (part, token) => SendPartAsync(layout, part, state.Parts[part], token), cancellationToken);
+            ImmutableArray<Sha256Digest> digests = [.. _digests.Select(digest => digest!.Value)];
+            var claimed = new ObjectDescriptor(state.Id, layout, digests);
+            try
+            {
+                ObjectDescriptor committed = await transfer.TryAsync(token => CommitAsync(claimed, token), cancellationToken);
+                return new TransferResult(committed, transfer.Gauge.Wire, transfer.Gauge.PartsMoved, transfer.Gauge.Retries);
+            }
+            catch (TransferException e) when (e.ProblemType is ProblemTypes.PartsMissing or ProblemTypes.PartsDiffer && round < RoundsMax)
+            {
+                // The server lost parts after it had taken them, as when it found them damaged on a restart: ask and send again.
+                continue;
+            }
+        }
+    }
+
+    private async Task<UploadStateJson> StateAsync(CancellationToken cancellationToken)
+    {
+        using HttpResponseMessage response = await http.GetAsync(address, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        string what = $"GET {address}";
+        return response.StatusCode == HttpStatusCode.OK
+            ? await ClientJson.ReadAsync(what, response, TransportJson.Default.UploadStateJson, cancellationToken)
+            : throw await Refusal.ReadAsync(what, response, clock, cancellationToken);
+    }
+
+    private PartLayout LayoutOf(UploadStateJson state)
+    {
+        if (PartLayout.Refuse(state.Length, state.PartBytes) is { } reason)
+        {
+            throw new TransferException(TransferFailure.BadAnswer, $"GET {address}: {reason}");
+        }
+
+        if (state.Length != source.Length)
+        {
+            throw new TransferException(
+                TransferFailure.Refused, $"the upload was begun for {state.Length} bytes, but there are {source.Length} to send.");
+        }
+
+        var layout = new PartLayout(state.Length, state.PartBytes);
+        return state.Parts.Length == layout.Count ? layout : throw new TransferException(
+            TransferFailure.BadAnswer, $"GET {address}: {state.Parts.Length} parts are listed, but there must be {layout.Count}.");
+    }
+
+    private async Task SendPartAsync(PartLayout layout, int part, Sha256Digest? atServer, CancellationToken cancellationToken)
+    {
+        long offset = layout.OffsetOf(part);
+        int length = layout.BytesOf(part);
+        Sha256Digest digest;
+        try
+        {
+            await source.WaitForAsync(offset + length, cancellationToken);
+            digest = _digests[part] ??= PartHashing.Hash(offset, length, source.Read);
+        }
+        catch (IOException e)
+        {
+            throw SourceFailed(e);
+        }
+
+        if (digest == atServer)
+        {
+            transfer.Gauge.Found(length);
+            return;
+        }
+
+        await transfer.TryAsync(token => PutAsync(part, offset, length, digest, token), cancellationToken);
+        transfer.Gauge.Accept(length);
+    }
+
+    private async Task<bool> PutAsync(int part, long offset, int length, Sha256Digest digest, CancellationToken cancellationToken)
+    {
+        Uri target = ClientJson.Below(address, string.Create(CultureInfo.InvariantCulture, $"parts/{part}"));
+        using var content = new PartContent(source, offset, length, transfer.Gauge.Move);
+        using var put = new HttpRequestMessage(HttpMethod.Put, target) { Content = content };
+        content.Headers.Add(DigestField.ContentDigest, DigestField.Format(digest));
+        try
+        {
+            using HttpResponseMessage response = await http.SendAsync(put, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+            return response.StatusCode == HttpStatusCode.NoContent
+                ? true
+                : throw await Refusal.ReadAsync($"PUT {target}", response, clock, cancellationToken);
+        }
+        catch (Exception e) when (content.SourceFailure is not null && e is not TransferException)
+        {
+            throw SourceFailed(content.SourceFailure);
+        }
+    }
+
+    private async Task<ObjectDescriptor> CommitAsync(ObjectDescriptor claimed, CancellationToken cancellationToken)
+    {
+        Uri target = ClientJson.Below(address, "commit");
+        using var content = new ByteArrayContent(claimed.ToJson());
+        content.Headers.ContentType = new("application/json");
+        using var post = new HttpRequestMessage(HttpMethod.Post, target) { Content = content };
+        using HttpResponseMessage response = await http.SendAsync(post, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
+        string what = $"POST {target}";
+        if (response.StatusCode != HttpStatusCode.OK)
+        {
+            throw await Refusal.ReadAsync(what, response, clock, cancellationToken);
+        }
+
+        ObjectDescriptor committed = ClientJson.ToDescriptor(
+            what, await ClientJson.ReadAsync(what, response, TransportJson.Default.DescriptorJson, cancellationToken));
+        return string.Equals(committed.Digest, claimed.Digest, StringComparison.Ordinal) ? committed : throw new TransferException(
+            TransferFailure.BadAnswer, $"{what}: committed was {claimed.Digest}, but the server has {committed.Digest}.");
+    }
+
+    private static TransferException SourceFailed(Exception e) =>
+        new(TransferFailure.LocalFile, $"what is to be sent cannot be read: {e.Message}", e);
+}

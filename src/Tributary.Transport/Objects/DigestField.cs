@@ -1,0 +1,51 @@
+using Microsoft.Extensions.Primitives;
+
+namespace Tributary.Transport;
+
+/// <summary>The Content-Digest and Repr-Digest fields of RFC 9530, of which only <c>sha-256</c> is used.</summary>
+internal static class DigestField
+{
+    public const string ContentDigest = "Content-Digest";
+    public const string ReprDigest = "Repr-Digest";
+
+    private const string Key = "sha-256";
+
+    public static string Format(Sha256Digest digest)
+    {
+        Span<byte> bytes = stackalloc byte[Sha256Digest.Size];
+        digest.CopyTo(bytes);
+        return $"{Key}=:{Convert.ToBase64String(bytes)}:";
+    }
+
+    /// <summary>Finds the sha-256 member of the dictionary (RFC 8941); other members and parameters are passed over.</summary>
+    public static bool TryParse(StringValues field, out Sha256Digest digest)
+    {
+        digest = default;
+        bool found = false;
+        Span<byte> bytes = stackalloc byte[Sha256Digest.Size];
+        foreach (string? line in field)
+        {
+            ReadOnlySpan<char> text = line;
+            foreach (Range range in text.Split(','))
+            {
+                ReadOnlySpan<char> member = text[range].Trim(" \t");
+                int equals = member.IndexOf('=');
+                if (equals < 0 || !member[..equals].SequenceEqual(Key))
+                {
+                    continue;
+                }
+
+                ReadOnlySpan<char> value = member[(equals + 1)..];
+                int parameters = value.IndexOf(';');
+                value = parameters < 0 ? value : value[..parameters].TrimEnd(' ');
+
+                // Of a member that is there twice, the last one counts (RFC 8941, section 3.2).
+                found = value.Length > 2 && value[0] == ':' && value[^1] == ':'
+                    && Convert.TryFromBase64Chars(value[1..^1], bytes, out int written) && written == Sha256Digest.Size;
+                digest = found ? new Sha256Digest(bytes) : default;
+            }
+        }
+
+        return found;
+    }
+}

@@ -1,0 +1,169 @@
+using System.Text;
+using Microsoft.Win32.SafeHandles;
+
+namespace Tributary.Transport;
+
+/// <summary>
+/// The record, beside a file in the making, of the parts that have arrived, with their digests: text lines that are only appended.
+/// It also keeps a second process from working on the same file. Not safe for several threads.
+/// </summary>
+/// <remarks>
+/// A line is appended after its part's bytes were written, and neither is flushed then. A process that dies loses nothing, for
+/// the system has both; after a loss of power a line may have survived its bytes. So on restart every part on record is hashed
+/// again before it is trusted, which costs less than flushing every part. A last line that was torn is dropped.
+/// </remarks>
+internal sealed class PartJournal : IDisposable
+{
+    public const string Suffix = ".parts";
+
+    private readonly SafeFileHandle _handle;
+    private readonly Sha256Digest?[] _parts;
+    private long _end;
+
+    private PartJournal(SafeFileHandle handle, PartLayout layout)
+    {
+        _handle = handle;
+        _parts = new Sha256Digest?[layout.Count];
+    }
+
+    /// <summary>The digest of a part, or null where it has not arrived.</summary>
+    public Sha256Digest? this[int part] => _parts[part];
+
+    public IReadOnlyList<Sha256Digest?> Parts => _parts;
+
+    public IEnumerable<int> Arrived => Enumerable.Range(0, _parts.Length).Where(part => _parts[part] is not null);
+
+    public IEnumerable<int> Missing => Enumerable.Range(0, _parts.Length).Where(part => _parts[part] is null);
+
+    /// <summary>Opens the journal of a file, or begins it where there is none that belongs to the same parts of the same object.</summary>
+    /// <param name="path">The file's final name.</param>
+    /// <param name="layout">The parts.</param>
+    /// <param name="digest">The object's digest where it is known beforehand.</param>
+    /// <exception cref="IOException">It cannot be opened, for instance because another transfer to the same file is running.</exception>
+    public static PartJournal Open(string path, PartLayout layout, string? digest)
+    {
+        SafeFileHandle handle = File.OpenHandle(path + Suffix, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
+        try
+        {
+            var journal = new PartJournal(handle, layout);
+            string header = $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\nobject {digest ?? "-"}\n";
+            string text = ReadText(handle);
+            if (text.StartsWith(header, StringComparison.Ordinal))
+            {
+                journal.Replay(text, header.Length);
+            }
+            else
+            {
+                journal.Append(header);
+            }
+
+            RandomAccess.SetLength(handle, journal._end);
+            return journal;
+        }
+        catch
+        {
+            handle.Dispose();
+            throw;
+        }
+    }
+
+    public static void Delete(string path) => File.Delete(path + Suffix);
+
+    public void Add(int part, Sha256Digest digest)
+    {
+        Append($"+ {part} {digest}\n");
+        _parts[part] = digest;
+    }
+
+    public void Drop(int part)
+    {
+        Append($"- {part}\n");
+        _parts[part] = null;
+    }
+
+    /// <summary>Drops every part on record whose bytes in the file are not what the record says.</summary>
+    public async Task VerifyAsync(SafeFileHandle file, PartLayout layout, CancellationToken cancellationToken)
+    {
+        int[] arrived = [.. Arrived];
+        IReadOnlyDictionary<int, Sha256Digest> found = await PartHashing.HashAsync(file, layout, arrived, cancellationToken);
+        foreach (int part in arrived)
+        {
+            if (!found.TryGetValue(part, out Sha256Digest digest) || digest != _parts[part])
+            {
+                Drop(part);
+            }
+        }
+    }
+
+    /// <summary>Begins again with nothing, because the file is gone.</summary>
+    public void DropAll()
+    {
+        foreach (int part in Arrived.ToArray())
+        {
+            Drop(part);
+        }
+    }
+
+    public void FlushToDisk() => RandomAccess.FlushToDisk(_handle);
+
+    public void Dispose() => _handle.Dispose();
+
+    private static string ReadText(SafeFileHandle handle)
+    {
+        byte[] bytes = new byte[RandomAccess.GetLength(handle)];
+        int read = PartHashing.ReadFully(handle, 0, bytes);
+        return Encoding.ASCII.GetString(bytes, 0, read);
+    }
+
+    private void Replay(string text, int from)
+    {
+        while (true)
+        {
+            int newLine = text.IndexOf('\n', from);
+            if (newLine < 0 || !TryApply(text.AsSpan(from, newLine - from)))
+            {
+                _end = from;
+                return;
+            }
+
+            from = newLine + 1;
+        }
+    }
+
+    private bool TryApply(ReadOnlySpan<char> line)
+    {
+        if (line.Length < 3 || line[0] is not ('+' or '-') || line[1] != ' ')
+        {
+            return false;
+        }
+
+        bool adds = line[0] == '+';
+        line = line[2..];
+        int space = adds ? line.IndexOf(' ') : line.Length;
+        if (space < 0 || !int.TryParse(line[..space], out int part) || (uint)part >= (uint)_parts.Length)
+        {
+            return false;
+        }
+
+        if (!adds)
+        {
+            _parts[part] = null;
+            return true;
+        }
+
+        if (!Sha256Digest.TryParse(line[(space + 1)..], out Sha256Digest digest))
+        {
+            return false;
+        }
+
+        _parts[part] = digest;
+        return true;
+    }
+
+    private void Append(string text)
+    {
+        byte[] bytes = Encoding.ASCII.GetBytes(text);
+        RandomAccess.Write(_handle, bytes, _end);
+        _end += bytes.Length;
+    }
+}

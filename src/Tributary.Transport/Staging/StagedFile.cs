@@ -1,0 +1,360 @@
+using Microsoft.Win32.SafeHandles;
+
+namespace Tributary.Transport;
+
+/// <summary>
+/// A file in the making, under a temporary name (<c>.partial</c>) and with its length known: written from front to back by an encoder, or
+/// at offsets by parts that arrive in any order, and read meanwhile. Completing it flushes it to disk and gives it its final name.
+/// </summary>
+/// <remarks>
+/// The three streaming modes are its units, the runs of bytes that are held in memory until they are complete and only then written to
+/// the file and shown to readers: one unit of the whole length is <i>regular</i>, one for every tensor is <i>container</i>, and no
+/// units are <i>file</i>, where every write goes straight through. All members may be used from several threads, except that
+/// <see cref="Write"/> has one writer and nobody writes the same bytes at the same time.
+/// </remarks>
+public sealed class StagedFile : UploadSource
+{
+    /// <summary>What is appended to the final name until the file is complete.</summary>
+    public const string PartialSuffix = ".partial";
+
+    private readonly Lock _gate = new();
+    private readonly SafeFileHandle _handle;
+    private readonly ChunkStore? _chunks;
+    private readonly long[] _unitEnds;
+    private readonly bool[] _unitFlushed;
+    private readonly bool _keepPartial;
+
+    // Bytes that are final, in memory or on disk; and those of them that are in the file and may be read.
+    private readonly RangeSet _written = new();
+    private readonly RangeSet _visible = new();
+    private TaskCompletionSource? _changed;
+    private Exception? _failure;
+    private bool _completed;
+    private bool _disposed;
+
+    private StagedFile(string path, long length, IReadOnlyList<long>? unitEnds, bool keepPartial, bool resume)
+    {
+        FilePath = path;
+        Length = length;
+        _keepPartial = keepPartial;
+        _unitEnds = NormalUnits(length, unitEnds);
+        _unitFlushed = new bool[_unitEnds.Length];
+        _chunks = _unitEnds.Length > 0 ? new ChunkStore() : null;
+        string partial = path + PartialSuffix;
+        if (resume && new FileInfo(partial) is { Exists: true } found && found.Length == length)
+        {
+            _handle = Open(partial, FileMode.Open, 0);
+            Resumed = true;
+            return;
+        }
+
+        // Preallocated: a disk that is too small says so now, and writing is faster.
+        _handle = Open(partial, FileMode.Create, length);
+        RandomAccess.SetLength(_handle, length);
+    }
+
+    /// <inheritdoc/>
+    public override long Length { get; }
+
+    /// <summary>The final name.</summary>
+    public string FilePath { get; }
+
+    /// <summary>Whether the bytes of an earlier attempt were found under the temporary name.</summary>
+    public bool Resumed { get; }
+
+    /// <summary>Where <see cref="Write"/> goes on, in bytes.</summary>
+    public long Position { get; private set; }
+
+    internal SafeFileHandle Handle => _handle;
+
+    /// <summary>Begins a file; what an earlier attempt left under the temporary name is overwritten.</summary>
+    /// <param name="path">The final name.</param>
+    /// <param name="length">The length in bytes.</param>
+    /// <param name="unitEnds">Where the units end, in bytes and ascending; null or empty for none. See the type's remarks.</param>
+    /// <param name="keepPartial">Whether disposing the file before it is complete leaves the temporary file for a later attempt.</param>
+    /// <exception cref="IOException">The file cannot be made, or the disk is too small for it.</exception>
+    public static StagedFile Create(string path, long length, IReadOnlyList<long>? unitEnds = null, bool keepPartial = false) =>
+        new(path, length, unitEnds, keepPartial, resume: false);
+
+    /// <summary>
+    /// Goes on with what an earlier attempt left, or begins anew where there is nothing of that length. The caller knows which bytes of
+    /// it are right, and says so with <see cref="MarkResumed"/>.
+    /// </summary>
+    /// <exception cref="IOException">The file cannot be opened or made.</exception>
+    public static StagedFile Resume(string path, long length, IReadOnlyList<long>? unitEnds = null, bool keepPartial = true) =>
+        new(path, length, unitEnds, keepPartial, resume: true);
+
+    /// <summary>Writes the next bytes from front to back.</summary>
+    /// <exception cref="ArgumentException">They go beyond the length.</exception>
+    /// <exception cref="IOException">They cannot be written.</exception>
+    public void Write(ReadOnlySpan<byte> bytes)
+    {
+        long offset = Position;
+        WriteAt(offset, bytes);
+        MarkWritten(offset, bytes.Length);
+        Position = offset + bytes.Length;
+    }
+
+    /// <summary>Writes bytes anywhere. Nobody sees them before <see cref="MarkWritten"/>, so they may still turn out to be wrong.</summary>
+    /// <exception cref="ArgumentException">They go beyond the length.</exception>
+    /// <exception cref="IOException">They cannot be written.</exception>
+    public void WriteAt(long offset, ReadOnlySpan<byte> bytes)
+    {
+        CheckRange(offset, bytes.Length);
+        if (_chunks is null)
+        {
+            RandomAccess.Write(_handle, bytes, offset);
+            return;
+        }
+
+        ObjectDisposedException.ThrowIf(_disposed, this);
+        _chunks.Write(offset, bytes);
+    }
+
+    /// <summary>Says that a run of bytes is written and right. Units that it completes are written to the file and become visible.</summary>
+    /// <exception cref="IOException">A unit cannot be written.</exception>
+    public void MarkWritten(long offset, long count)
+    {
+        CheckRange(offset, count);
+        if (_chunks is null)
+        {
+            Show(offset, offset + count);
+            return;
+        }
+
+        foreach ((long from, long to) in TakeCompleteUnits(offset, count))
+        {
+            Flush(_chunks, from, to);
+        }
+    }
+
+    /// <summary>Says that a run of bytes that was found in a resumed file is right.</summary>
+    public void MarkResumed(long offset, long count)
+    {
+        CheckRange(offset, count);
+        Show(offset, offset + count);
+    }
+
+    /// <summary>Whether a run of bytes is in the file and may be read.</summary>
+    public bool IsVisible(long offset, long count)
+    {
+        lock (_gate)
+        {
+            return _visible.Contains(offset, offset + count);
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void Read(long offset, Span<byte> destination)
+    {
+        CheckRange(offset, destination.Length);
+        if (!IsVisible(offset, destination.Length))
+        {
+            throw new IOException($"Bytes {offset} to {offset + destination.Length} of {FilePath} are not there yet.");
+        }
+
+        if (PartHashing.ReadFully(_handle, offset, destination) < destination.Length)
+        {
+            throw new IOException($"{FilePath}{PartialSuffix} became shorter: it ends before byte {offset + destination.Length}.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override async ValueTask WaitForAsync(long length, CancellationToken cancellationToken)
+    {
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(length, Length);
+        while (true)
+        {
+            Task changed;
+            lock (_gate)
+            {
+                if (_visible.Prefix >= length)
+                {
+                    return;
+                }
+
+                if (_failure is not null)
+                {
+                    throw new IOException($"{FilePath} will not be completed: {_failure.Message}", _failure);
+                }
+
+                _changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+                changed = _changed.Task;
+            }
+
+            await changed.WaitAsync(cancellationToken);
+        }
+    }
+
+    /// <summary>Tells everybody who waits for bytes that they will not come.</summary>
+    public void Fail(Exception reason)
+    {
+        TaskCompletionSource? changed;
+        lock (_gate)
+        {
+            _failure ??= reason;
+            changed = _changed;
+            _changed = null;
+        }
+
+        changed?.SetResult();
+    }
+
+    /// <summary>Flushes the file to disk and gives it its final name, replacing what is there. It can still be read until it is disposed.</summary>
+    /// <exception cref="InvalidOperationException">Bytes are missing.</exception>
+    /// <exception cref="IOException">The file cannot be flushed or renamed.</exception>
+    public void Complete()
+    {
+        lock (_gate)
+        {
+            if (_completed)
+            {
+                return;
+            }
+
+            if (_visible.Gaps(0, Length) is [var gap, ..])
+            {
+                throw new InvalidOperationException($"{FilePath} cannot be completed: bytes {gap.From} to {gap.To} are missing.");
+            }
+        }
+
+        RandomAccess.FlushToDisk(_handle);
+        DurableFile.Rename(FilePath + PartialSuffix, FilePath);
+        lock (_gate)
+        {
+            _completed = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
+    {
+        base.Dispose(disposing);
+        if (_disposed)
+        {
+            return;
+        }
+
+        _disposed = true;
+        if (!_completed)
+        {
+            Fail(new IOException("whoever wrote it gave up."));
+        }
+
+        _handle.Dispose();
+        _chunks?.Dispose();
+        if (!_completed && !_keepPartial)
+        {
+            File.Delete(FilePath + PartialSuffix);
+        }
+    }
+
+    private static SafeFileHandle Open(string partial, FileMode mode, long length) =>
+        File.OpenHandle(partial, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, length);
+
+    private static long[] NormalUnits(long length, IReadOnlyList<long>? unitEnds)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
+        if (unitEnds is null or { Count: 0 } || length == 0)
+        {
+            return [];
+        }
+
+        List<long> ends = [];
+        foreach (long end in unitEnds)
+        {
+            if (end > length || end < (ends.Count > 0 ? ends[^1] : 0))
+            {
+                throw new ArgumentException($"A unit cannot end at {end}: ends ascend, and the file has {length} bytes.", nameof(unitEnds));
+            }
+
+            // An empty unit, as of a tensor without elements, is nothing to wait for.
+            if (end > 0 && (ends.Count == 0 || end > ends[^1]))
+            {
+                ends.Add(end);
+            }
+        }
+
+        if (ends.Count == 0 || ends[^1] < length)
+        {
+            ends.Add(length);
+        }
+
+        return [.. ends];
+    }
+
+    private List<(long From, long To)> TakeCompleteUnits(long offset, long count)
+    {
+        List<(long From, long To)> complete = [];
+        lock (_gate)
+        {
+            _written.Add(offset, offset + count);
+            int unit = Array.BinarySearch(_unitEnds, offset);
+            for (unit = unit < 0 ? ~unit : unit + 1; unit < _unitEnds.Length; unit++)
+            {
+                long from = unit == 0 ? 0 : _unitEnds[unit - 1];
+                if (from >= offset + count)
+                {
+                    break;
+                }
+
+                if (!_unitFlushed[unit] && _written.Contains(from, _unitEnds[unit]))
+                {
+                    _unitFlushed[unit] = true;
+                    complete.Add((from, _unitEnds[unit]));
+                }
+            }
+        }
+
+        return complete;
+    }
+
+    private void Flush(ChunkStore chunks, long from, long to)
+    {
+        List<(long From, long To)> held;
+        lock (_gate)
+        {
+            // What was resumed is in the file already, and not in memory.
+            held = _visible.Gaps(from, to);
+        }
+
+        foreach ((long first, long end) in held)
+        {
+            chunks.Read(first, end, (at, bytes) => RandomAccess.Write(_handle, bytes, at));
+        }
+
+        Show(from, to);
+
+        // A chunk that reaches into a neighbouring unit stays until that one is written, too.
+        for (long chunk = from / ChunkStore.ChunkBytes; chunk * ChunkStore.ChunkBytes < to; chunk++)
+        {
+            long begin = chunk * ChunkStore.ChunkBytes;
+            if (IsVisible(begin, Math.Min(ChunkStore.ChunkBytes, Length - begin)))
+            {
+                chunks.Release(chunk);
+            }
+        }
+    }
+
+    private void Show(long from, long to)
+    {
+        TaskCompletionSource? changed;
+        lock (_gate)
+        {
+            _written.Add(from, to);
+            _visible.Add(from, to);
+            changed = _changed;
+            _changed = null;
+        }
+
+        changed?.SetResult();
+    }
+
+    private void CheckRange(long offset, long count)
+    {
+        if (offset < 0 || count < 0 || offset > Length - count)
+        {
+            throw new ArgumentException($"{FilePath} has {Length} bytes; there is no room for {count} at {offset}.");
+        }
+    }
+}

@@ -1,0 +1,219 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using System.Net;
+using System.Net.Sockets;
+
+namespace Tributary.TestKit;
+
+/// <summary>Which way bytes go through a <see cref="FaultyProxy"/>.</summary>
+public enum ProxyDirection
+{
+    /// <summary>From the client to the server.</summary>
+    Up,
+
+    /// <summary>From the server to the client.</summary>
+    Down,
+}
+
+/// <summary>
+/// A TCP proxy on 127.0.0.1 that passes bytes on, counts them, and does harm on request: flips a byte, cuts a connection in the middle,
+/// lets only a trickle through, or refuses everybody. Positions count all bytes of a direction since the proxy began.
+/// </summary>
+public sealed class FaultyProxy : IAsyncDisposable
+{
+    private const int BufferBytes = 16 << 10;
+
+    private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
+    private readonly CancellationTokenSource _stop = new();
+    private readonly ConcurrentDictionary<Socket, bool> _open = [];
+    private readonly ConcurrentBag<Task> _running = [];
+    private readonly Lock _gate = new();
+    private readonly long[] _passed = new long[2];
+    private readonly List<long>[] _flips = [[], []];
+    private readonly List<long>[] _cuts = [[], []];
+    private readonly Task _accepting;
+    private int _targetPort;
+
+    /// <summary>Begins to listen.</summary>
+    public FaultyProxy(Uri target)
+    {
+        Target = target;
+        _targetPort = target.Port;
+        _listener.Start();
+        Address = new Uri($"http://127.0.0.1:{((IPEndPoint)_listener.LocalEndpoint).Port}");
+        _accepting = AcceptAsync();
+    }
+
+    /// <summary>Where clients connect.</summary>
+    public Uri Address { get; }
+
+    /// <summary>Where their bytes go. A new target is used by new connections.</summary>
+    public Uri Target
+    {
+        get;
+        set
+        {
+            field = value;
+            Volatile.Write(ref _targetPort, value.Port);
+        }
+    }
+
+    /// <summary>Every byte up is flipped that stands at a multiple of this position; 0 for none.</summary>
+    public long FlipEveryUp { get; set; }
+
+    /// <summary>How many bytes a second pass upwards on each connection; 0 for all.</summary>
+    public int BytesPerSecondUp { get; set; }
+
+    /// <summary>The bytes that passed.</summary>
+    public long Passed(ProxyDirection direction) => Interlocked.Read(ref _passed[(int)direction]);
+
+    /// <summary>Inverts the byte at that position, once.</summary>
+    public void FlipAt(ProxyDirection direction, long position) => Plan(_flips, direction, position);
+
+    /// <summary>Cuts the connection that carries the byte at that position, before that byte.</summary>
+    public void CutAt(ProxyDirection direction, long position) => Plan(_cuts, direction, position);
+
+    /// <summary>Cuts all connections now.</summary>
+    public void CutAll()
+    {
+        foreach (Socket socket in _open.Keys)
+        {
+            Reset(socket);
+        }
+    }
+
+    /// <inheritdoc/>
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        _listener.Stop();
+        CutAll();
+        await _accepting;
+        await Task.WhenAll(_running);
+        _listener.Dispose();
+        _stop.Dispose();
+    }
+
+    private static void Reset(Socket socket)
+    {
+        socket.LingerState = new LingerOption(enable: true, seconds: 0);
+        socket.Dispose();
+    }
+
+    private void Plan(List<long>[] plans, ProxyDirection direction, long position)
+    {
+        lock (_gate)
+        {
+            plans[(int)direction].Add(position);
+        }
+    }
+
+    private async Task AcceptAsync()
+    {
+        try
+        {
+            while (true)
+            {
+                Socket client = await _listener.AcceptSocketAsync(_stop.Token);
+                _running.Add(ServeAsync(client));
+            }
+        }
+        catch (OperationCanceledException) when (_stop.IsCancellationRequested)
+        {
+            // The proxy is being closed.
+        }
+    }
+
+    private async Task ServeAsync(Socket client)
+    {
+        using var server = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        client.NoDelay = true;
+        _open[client] = true;
+        _open[server] = true;
+        try
+        {
+            await server.ConnectAsync(IPAddress.Loopback, Volatile.Read(ref _targetPort), _stop.Token);
+            await Task.WhenAll(PumpAsync(client, server, ProxyDirection.Up), PumpAsync(server, client, ProxyDirection.Down));
+        }
+        catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
+        {
+            // A cut connection is what this proxy is for; both its ends learn of it here.
+        }
+        finally
+        {
+            _open.TryRemove(client, out _);
+            _open.TryRemove(server, out _);
+            Reset(client);
+            Reset(server);
+        }
+    }
+
+    private async Task PumpAsync(Socket from, Socket to, ProxyDirection direction)
+    {
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        try
+        {
+            while (true)
+            {
+                int pace = direction == ProxyDirection.Up ? BytesPerSecondUp : 0;
+                int most = pace > 0 ? Math.Max(1, pace / 10) : BufferBytes;
+                int read = await from.ReceiveAsync(buffer.AsMemory(0, most), _stop.Token);
+                if (read == 0)
+                {
+                    to.Shutdown(SocketShutdown.Send);
+                    return;
+                }
+
+                int pass = Harm(buffer.AsSpan(0, read), direction);
+                for (int sent = 0; sent < pass;)
+                {
+                    sent += await to.SendAsync(buffer.AsMemory(sent, pass - sent), _stop.Token);
+                }
+
+                if (pass < read)
+                {
+                    Reset(from);
+                    Reset(to);
+                    return;
+                }
+
+                if (pace > 0)
+                {
+                    await Task.Delay(100, _stop.Token);
+                }
+            }
+        }
+        finally
+        {
+            ArrayPool<byte>.Shared.Return(buffer);
+        }
+    }
+
+    /// <summary>Counts the bytes, flips what is to be flipped, and says how many of them go on.</summary>
+    private int Harm(Span<byte> bytes, ProxyDirection direction)
+    {
+        lock (_gate)
+        {
+            long begin = _passed[(int)direction];
+            int pass = bytes.Length;
+            int cut = _cuts[(int)direction].FindIndex(position => position < begin + pass);
+            if (cut >= 0)
+            {
+                pass = (int)Math.Max(0, _cuts[(int)direction][cut] - begin);
+                _cuts[(int)direction].RemoveAt(cut);
+            }
+
+            Interlocked.Add(ref _passed[(int)direction], pass);
+            for (int at = 0; at < pass; at++)
+            {
+                bool always = direction == ProxyDirection.Up && FlipEveryUp > 0 && (begin + at) % FlipEveryUp == FlipEveryUp - 1;
+                if (always || _flips[(int)direction].Remove(begin + at))
+                {
+                    bytes[at] = (byte)~bytes[at];
+                }
+            }
+
+            return pass;
+        }
+    }
+}
