@@ -1,0 +1,78 @@
+using System.Globalization;
+
+namespace Tributary.Simulation.Reports;
+
+/// <summary>What the run was (the facts) and what came of it (the cards).</summary>
+internal static class ReportHeader
+{
+    private const int SitesNamedMax = 6;
+
+    public static Html Facts(RunSummary run)
+    {
+        ModelSummary model = run.Model;
+        string size = $"{Figures.Count(model.Parameters)} parameters in {Figures.Plural(model.Tensors, "tensor")}, "
+            + $"{Figures.Bytes(model.Fp32Bytes)} in fp32";
+        string date = run.Started.ToString("d MMMM yyyy, HH:mm zzz", CultureInfo.InvariantCulture);
+        return Html.Join([
+            Wide("Model", Html.From($"<b>{model.Name}</b> <span>{size}</span>")),
+            Wide("Sites", SiteNames(run)),
+            Fact("Precision", Html.From($"<b>{run.TaskPrecision}</b> to sites, <b>{run.ResultPrecision}</b> to server")),
+            Fact("Exchange", Html.From($"{run.Exchange}")),
+            Fact("Streaming", Html.From($"{run.Streaming}")),
+            Fact("Workflow", Html.From($"{run.Workflow}, {Figures.Plural(run.Rounds.Count, "round")}")),
+            Fact("Seed", Html.From($"{run.Seed}")),
+            Fact("Started", Html.From($"<time datetime=\"{run.Started:yyyy-MM-ddTHH:mm:sszzz}\">{date}</time>")),
+            Fact("Total time", Html.From($"{Figures.Seconds(run.Seconds)}")),
+            Fact("Tributary", Html.From($"{run.Version}")),
+        ]);
+    }
+
+    public static Html Cards(RunSummary run) => Html.Join([
+        Card("Held-out loss", $"{Figures.Loss(run.InitialLoss)} → {Figures.Loss(run.FinalLoss)}", LossNote(run)),
+        Card(
+            "Best model",
+            run.BestRound == 0 ? "Initial" : $"Round {run.BestRound}",
+            run.BestRound == 0 ? "no round lowered the held-out loss" : $"held-out loss {Figures.Loss(run.BestLoss)}"),
+        Card("Bytes sent", BytesFigure(run), BytesNote(run)),
+        Card("Peak memory", Figures.Bytes(run.PeakRssBytes), $"server and {Figures.Plural(run.Sites.Count, "site")} in one process"),
+        Card("Time", Figures.Seconds(run.Seconds), TimeNote(run)),
+    ]);
+
+    private static Html Fact(string name, Html value) => Html.From($"<div><dt>{name}</dt><dd>{value}</dd></div>");
+
+    private static Html Wide(string name, Html value) => Html.From($"<div class=\"wide\"><dt>{name}</dt><dd>{value}</dd></div>");
+
+    private static Html Card(string name, string figure, string note) =>
+        Html.From($"<div><dt>{name}</dt><dd class=\"figure\">{figure}</dd><dd class=\"note\">{note}</dd></div>");
+
+    private static Html SiteNames(RunSummary run)
+    {
+        string names = run.Sites.Count <= SitesNamedMax ? ": " + string.Join(", ", run.Sites.Select(site => site.Name)) : "";
+        return Html.From($"{Figures.Count(run.Sites.Count)}<span>{names}</span>");
+    }
+
+    private static string LossNote(RunSummary run)
+    {
+        string share = run.InitialLoss > 0 ? $" ({Figures.PercentChange((run.FinalLoss - run.InitialLoss) / run.InitialLoss)})" : "";
+        return $"{Figures.Change(run.InitialLoss, run.FinalLoss)}{share}";
+    }
+
+    private static string BytesFigure(RunSummary run)
+    {
+        long fp32 = run.Fp32BytesDown + run.Fp32BytesUp;
+        long sent = run.BytesDown + run.BytesUp;
+        return fp32 > 0 ? $"{Figures.Percent(sent / (double)fp32)} of fp32" : Figures.Bytes(sent);
+    }
+
+    private static string BytesNote(RunSummary run)
+    {
+        long sent = run.BytesDown + run.BytesUp;
+        long saved = run.Fp32BytesDown + run.Fp32BytesUp - sent;
+        return saved >= 0
+            ? $"{Figures.Bytes(sent)} sent, {Figures.Bytes(saved)} saved"
+            : $"{Figures.Bytes(sent)} sent, {Figures.Bytes(-saved)} more than the values alone";
+    }
+
+    private static string TimeNote(RunSummary run) =>
+        run.Rounds.Count == 0 ? "no round" : $"{Figures.Seconds(run.Rounds.Average(round => round.Seconds))} a round on average";
+}
