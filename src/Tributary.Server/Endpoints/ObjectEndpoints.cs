@@ -27,6 +27,6 @@ internal static class ObjectEndpoints
 
         // A transfer is a sign of life, too.
         open.State.Heard(context.Site());
-        return open.Find((string)context.Request.RouteValues["name"]!) is { } found ? await found : null;
+        return await open.FindObjectAsync((string)context.Request.RouteValues["name"]!);
     }
 }

@@ -36,7 +36,7 @@ internal sealed class MessageBroadcast(Job job, JobFolder folder, Journal journa
     public async Task WriteAsync(TaskRequest request, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
-        StepRow? before = job.Exchange == Exchange.Delta ? journal.Steps(job.Name).LastOrDefault() : null;
+        StepRow? before = job.Exchange == Exchange.Delta && journal.Steps(job.Name) is [.., var last] ? last : null;
         using SafetensorsFile? shadow = before is null ? null : SafetensorsFile.Open(folder.Shadow(before.Round, before.Step));
         string path = folder.Message(request.Round, request.Step);
         Encode(shadow is null ? request.Model.Weights : new DeltaSource(request.Model.Weights, shadow), path, cancellationToken);

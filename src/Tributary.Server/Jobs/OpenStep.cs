@@ -38,7 +38,8 @@ internal sealed class OpenStep(string name, int round, int step, MessageDocument
     /// <summary>Offers a file; it is hashed when somebody first asks for it.</summary>
     public void Offer(string objectName, Func<Task<ObjectFile>> open) => _objects[objectName] = new Lazy<Task<ObjectFile>>(open);
 
-    public Task<ObjectFile>? Find(string objectName) => _objects.TryGetValue(objectName, out Lazy<Task<ObjectFile>>? found) ? found.Value : null;
+    public async ValueTask<ObjectFile?> FindObjectAsync(string objectName) =>
+        _objects.TryGetValue(objectName, out Lazy<Task<ObjectFile>>? found) ? await found.Value : null;
 
     /// <summary>Begins a site's upload, or finds the one that was begun.</summary>
     public async Task<ObjectUpload> BeginUploadAsync(string site, int attempt, Func<Task<ObjectUpload>> open)
