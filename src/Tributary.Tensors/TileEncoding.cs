@@ -15,10 +15,15 @@ public abstract class TileEncoding
     /// <summary>The bytes that <paramref name="elements"/> elements of a tile take.</summary>
     public abstract int ByteLength(DType dtype, int elements);
 
+    /// <summary>The entry under which a tensor of this encoding stands in a safetensors file: its bytes, unless overridden.</summary>
+    public virtual TensorSpec StoredAs(TensorSpec spec) => new(spec.Name, DType.U8, new TensorShape(new TensorEntry(spec, this).ByteLength));
+
     private sealed class DenseEncoding : TileEncoding
     {
         public override string Name => "dense";
 
         public override int ByteLength(DType dtype, int elements) => checked(elements * dtype.Size());
+
+        public override TensorSpec StoredAs(TensorSpec spec) => spec;
     }
 }

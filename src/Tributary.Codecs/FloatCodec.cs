@@ -1,0 +1,24 @@
+using Tributary.Tensors;
+
+namespace Tributary.Codecs;
+
+/// <summary>A precision that is itself a float type: no scales, and the codes are the elements in that type, little endian.</summary>
+public sealed class FloatCodec : Codec
+{
+    private readonly DType _dtype;
+
+    internal FloatCodec(string name, DType dtype)
+        : base(name, blockElements: 1, new Plane(dtype.Size(), 1)) => _dtype = dtype;
+
+    /// <inheritdoc/>
+    public override bool Encodes(DType dtype) => base.Encodes(dtype) && _dtype.Size() < dtype.Size();
+
+    /// <summary>The tensor itself, in this type.</summary>
+    public override TensorSpec StoredAs(TensorSpec spec) => spec with { DType = _dtype };
+
+    private protected override void EncodeValues(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes) =>
+        DenseFloats.Narrow(values, _dtype, codes);
+
+    private protected override void DecodeValues(int start, ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values) =>
+        DenseFloats.Widen(_dtype, codes, values);
+}

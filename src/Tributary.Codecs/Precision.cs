@@ -1,0 +1,43 @@
+using System.Diagnostics.CodeAnalysis;
+using Tributary.Codecs.Levels;
+using Tributary.Tensors;
+
+namespace Tributary.Codecs;
+
+/// <summary>The known precisions, by the names that job files, flags and messages use.</summary>
+public static class Precision
+{
+    /// <summary>IEEE single precision: leaves every tensor as it is.</summary>
+    public static Codec Fp32 { get; } = new FloatCodec("fp32", DType.F32);
+
+    /// <summary>IEEE half precision, clamped to the finite halves: 50 % of fp32. Leaves 16-bit tensors as they are.</summary>
+    public static Codec Fp16 { get; } = new FloatCodec("fp16", DType.F16);
+
+    /// <summary>bfloat16, to nearest even: 50 % of fp32. Leaves 16-bit tensors as they are.</summary>
+    public static Codec Bf16 { get; } = new FloatCodec("bf16", DType.BF16);
+
+    /// <summary>8 bits of the signed dynamic map in blocks of 4096: 25.02 % of fp32.</summary>
+    public static Codec Int8 { get; } = new BlockCodec("int8", blockElements: 4096, codeBits: 8, DynamicLevels.Table);
+
+    /// <summary>A 4-bit float in blocks of 64: 14.06 % of fp32.</summary>
+    public static Codec Fp4 { get; } = new BlockCodec("fp4", blockElements: 64, codeBits: 4, Fp4Levels.Table);
+
+    /// <summary>4-bit quantiles of a normal distribution in blocks of 64: 14.06 % of fp32.</summary>
+    public static Codec Nf4 { get; } = new BlockCodec("nf4", blockElements: 64, codeBits: 4, Nf4Levels.Table);
+
+    /// <summary>All precisions, widest first.</summary>
+    public static IReadOnlyList<Codec> All { get; } = [Fp32, Fp16, Bf16, Int8, Fp4, Nf4];
+
+    /// <summary>Finds a precision by its name.</summary>
+    /// <exception cref="FormatException">There is none of that name; the message lists those there are.</exception>
+    public static Codec Parse(string name) => TryParse(name, out Codec? codec)
+        ? codec
+        : throw new FormatException($"'{name}' is not a precision; there are {string.Join(", ", All.Select(known => known.Name))}");
+
+    /// <summary>Finds a precision by its name.</summary>
+    public static bool TryParse(string name, [NotNullWhen(true)] out Codec? codec)
+    {
+        codec = All.FirstOrDefault(known => string.Equals(known.Name, name, StringComparison.Ordinal));
+        return codec is not null;
+    }
+}

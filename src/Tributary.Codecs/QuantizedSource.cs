@@ -1,0 +1,93 @@
+using Tributary.Tensors;
+
+namespace Tributary.Codecs;
+
+/// <summary>
+/// A view of dense tensors in a precision. Its entries keep the name, type and shape of the tensors they stand for, and say in
+/// <see cref="TensorEntry.Encoding"/> how their tiles are laid out. A tile is encoded when it is read.
+/// </summary>
+/// <remarks>Tensors that the precision leaves alone (<see cref="Codec.Encodes"/>) pass through dense.</remarks>
+public sealed class QuantizedSource : TensorSource
+{
+    private readonly TensorSource _dense;
+    private readonly Codec _codec;
+
+    /// <summary>Makes the view; nothing is read yet.</summary>
+    /// <exception cref="ArgumentException">A tensor of the source is already encoded.</exception>
+    public QuantizedSource(TensorSource dense, Codec codec)
+    {
+        ArgumentNullException.ThrowIfNull(dense);
+        ArgumentNullException.ThrowIfNull(codec);
+        if (dense.Manifest.FirstOrDefault(entry => !entry.IsDense) is { } encoded)
+        {
+            throw new ArgumentException(
+                $"tensor '{encoded.Spec.Name}' is already encoded as {encoded.Encoding.Name}; decode it before it is encoded as {codec.Name}");
+        }
+
+        _dense = dense;
+        _codec = codec;
+        Manifest = new TensorManifest(
+            dense.Manifest.Select(entry => codec.Encodes(entry.Spec.DType) ? new TensorEntry(entry.Spec, codec) : entry));
+    }
+
+    /// <inheritdoc/>
+    public override TensorManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    /// <exception cref="TensorFormatException">A value is NaN or infinite. The message names the tensor and the element.</exception>
+    public override void Read(Tile tile, int offset, Span<byte> destination)
+    {
+        TensorEntry entry = Manifest[tile.Tensor];
+        if (entry.IsDense)
+        {
+            _dense.Read(tile, offset, destination);
+            return;
+        }
+
+        int length = entry.TileBytes(tile.Index);
+        if (offset == 0 && destination.Length == length)
+        {
+            Encode(entry.Spec, tile, destination);
+            return;
+        }
+
+        // The scales of a tile stand before its codes, so any part of it needs all of it.
+        using NativeBuffer whole = NativeBuffer.Rent(length);
+        Encode(entry.Spec, tile, whole.Bytes);
+        whole.Bytes.Slice(offset, destination.Length).CopyTo(destination);
+    }
+
+    private void Encode(TensorSpec spec, Tile tile, Span<byte> destination)
+    {
+        int elements = spec.TileElements(tile.Index);
+        using NativeBuffer buffer = NativeBuffer.RentFloats(elements);
+        Span<float> values = buffer.Floats;
+        if (spec.DType == DType.F32)
+        {
+            _dense.Read(tile, 0, buffer.Bytes);
+        }
+        else
+        {
+            using NativeBuffer narrow = NativeBuffer.Rent(elements * spec.DType.Size());
+            _dense.Read(tile, 0, narrow.Bytes);
+            DenseFloats.Widen(spec.DType, narrow.Bytes, values);
+        }
+
+        RequireFinite(spec, tile, values);
+        int scaleBytes = _codec.ScaleBytes(elements);
+        _codec.Encode(values, destination[..scaleBytes], destination[scaleBytes..]);
+    }
+
+    private void RequireFinite(TensorSpec spec, Tile tile, ReadOnlySpan<float> values)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!float.IsFinite(values[i]))
+            {
+                long element = (tile.Index * Tile.ElementsMax) + i;
+                throw new TensorFormatException(
+                    $"tensor '{spec.Name}' is {values[i]} at element {element}; only finite values can be sent as {_codec.Name}");
+            }
+        }
+    }
+}

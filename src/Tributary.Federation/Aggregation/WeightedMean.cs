@@ -1,0 +1,64 @@
+using System.Numerics.Tensors;
+using Tributary.Tensors;
+
+namespace Tributary.Federation.Aggregation;
+
+/// <summary>
+/// The weighted mean of N dense sources as a source: each strip is read from all of them and reduced, so memory does not grow with the
+/// model. The first source's manifest, order and types are the result's. FedAvg's aggregation (McMahan et al. 2017, algorithm 1).
+/// </summary>
+/// <remarks>
+/// Products and sums are fp32, taken in the order of the sources (callers sort by site), never fused, so that the result is the same
+/// bytes on any machine. Tensors that are not floats are the first source's.
+/// </remarks>
+public sealed class WeightedMean : TensorSource
+{
+    private readonly TensorSource[] _sources;
+    private readonly float[] _weights;
+    private readonly int[][] _places;
+
+    /// <summary>Makes the mean.</summary>
+    /// <param name="updates">The sources with their weights; a weight is above zero, such as a number of samples.</param>
+    /// <exception cref="TensorFormatException">The sources do not hold the same tensors.</exception>
+    public WeightedMean(IReadOnlyList<(TensorSource Source, double Weight)> updates)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(updates.Count);
+        double total = updates.Sum(update => update.Weight);
+        if (updates.Any(update => !(update.Weight > 0)) || !double.IsFinite(total))
+        {
+            throw new ArgumentException("Every weight should be a finite number above zero.", nameof(updates));
+        }
+
+        _sources = [.. updates.Select(update => update.Source)];
+        _weights = [.. updates.Select(update => (float)(update.Weight / total))];
+        Manifest = _sources[0].Manifest;
+        _places = [.. _sources.Select(source => Manifests.Align(Manifest, source.Manifest))];
+    }
+
+    /// <inheritdoc/>
+    public override TensorManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public override void Read(Tile tile, int offset, Span<byte> destination)
+    {
+        TensorSpec spec = Manifest[tile.Tensor].Spec;
+        if (!spec.DType.IsTrainable())
+        {
+            _sources[0].Read(tile with { Tensor = _places[0][tile.Tensor] }, offset, destination);
+            return;
+        }
+
+        int elements = destination.Length / spec.DType.Size();
+        using NativeBuffer sum = NativeBuffer.RentFloats(elements);
+        using NativeBuffer values = NativeBuffer.RentFloats(elements);
+        sum.Floats.Clear();
+        for (int i = 0; i < _sources.Length; i++)
+        {
+            _sources[i].ReadFloats(tile with { Tensor = _places[i][tile.Tensor] }, offset / spec.DType.Size(), values.Floats);
+            TensorPrimitives.Multiply(values.Floats, _weights[i], values.Floats);
+            TensorPrimitives.Add(sum.Floats, values.Floats, sum.Floats);
+        }
+
+        DenseFloats.Narrow(sum.Floats, spec.DType, destination);
+    }
+}

@@ -1,0 +1,91 @@
+namespace Tributary.Federation.Jobs;
+
+/// <summary>
+/// What a federation is to do: the part of a job file that server and sites both read. Where models and data lie is each party's own
+/// affair and not in it.
+/// </summary>
+public sealed record Job
+{
+    /// <summary>The job's name: small letters, digits and hyphens.</summary>
+    public required string Name { get; init; }
+
+    /// <summary>The workflow that orchestrates it, such as <c>fedavg</c>.</summary>
+    public string Workflow { get; init; } = "fedavg";
+
+    /// <summary>The sites that take part, sorted by name.</summary>
+    public required IReadOnlyList<string> Sites { get; init; }
+
+    /// <summary>The number of rounds, at least 1.</summary>
+    public int Rounds { get; init; } = 5;
+
+    /// <summary>The precision of messages in both directions.</summary>
+    public JobPrecision Precision { get; init; } = new("nf4", "nf4");
+
+    /// <summary>What messages say: the weights themselves, or their change.</summary>
+    public Exchange Exchange { get; init; } = Exchange.Delta;
+
+    /// <summary>How much of a message is held in memory before it moves on.</summary>
+    public Streaming Streaming { get; init; } = Streaming.File;
+
+    /// <summary>The seed of everything that is drawn: the order of records, the held-out split.</summary>
+    public ulong Seed { get; init; } = 1;
+
+    /// <summary>The share of each site's records that it does not train on but measures the loss on, above 0 and below 1.</summary>
+    public double HeldOut { get; init; } = 0.1;
+
+    /// <summary>How long a site may say nothing during a round before it counts as dead.</summary>
+    public TimeSpan SiteTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>How the sites train.</summary>
+    public JobTraining Train { get; init; } = new();
+}
+
+/// <summary>The precision of messages: the name of a codec for each direction.</summary>
+/// <param name="Task">Of task data, server to site.</param>
+/// <param name="Result">Of task results, site to server.</param>
+public sealed record JobPrecision(string Task, string Result);
+
+/// <summary>What a message says.</summary>
+public enum Exchange
+{
+    /// <summary>The weights.</summary>
+    Weights,
+
+    /// <summary>The change against a base that both parties hold.</summary>
+    Delta,
+}
+
+/// <summary>How much of a message is buffered before it moves on. All else is one pipeline; the bytes are the same.</summary>
+public enum Streaming
+{
+    /// <summary>The whole message.</summary>
+    Regular,
+
+    /// <summary>A tensor.</summary>
+    Container,
+
+    /// <summary>A chunk of the spool file: constant memory.</summary>
+    File,
+}
+
+/// <summary>How a site trains between receiving a model and sending its update.</summary>
+public sealed record JobTraining
+{
+    /// <summary>Passes over the site's records in each round.</summary>
+    public int Epochs { get; init; } = 1;
+
+    /// <summary>Records in a step.</summary>
+    public int BatchSize { get; init; } = 8;
+
+    /// <summary>The longest record in tokens; longer ones lose the beginning of their prompt.</summary>
+    public int SequenceLength { get; init; } = 256;
+
+    /// <summary>AdamW's step size.</summary>
+    public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>AdamW's decoupled weight decay.</summary>
+    public double WeightDecay { get; init; } = 0.01;
+
+    /// <summary>The largest global gradient norm; larger ones are scaled down to it.</summary>
+    public double ClipNorm { get; init; } = 1;
+}

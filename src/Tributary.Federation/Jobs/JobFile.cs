@@ -1,0 +1,118 @@
+using Tributary.Codecs;
+using Tributary.Federation.Workflows;
+
+namespace Tributary.Federation.Jobs;
+
+/// <summary>A site as a job file for a simulation names it.</summary>
+/// <param name="Name">The site's name.</param>
+/// <param name="Data">Its records: a JSONL file, relative to the job file or to the folder given with --data.</param>
+/// <param name="Records">Take only that many of the file's first records; null for all.</param>
+public sealed record JobFileSite(string Name, string Data, int? Records);
+
+/// <summary>A job file: the job, and where a simulation finds its model and data.</summary>
+public sealed record JobFile
+{
+    private static readonly string[] Workflows = [.. Controllers.Names];
+    private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
+
+    /// <summary>The job.</summary>
+    public required Job Job { get; init; }
+
+    /// <summary>The model's checkpoint folder, relative to the job file; null where the command line must say.</summary>
+    public required string? Model { get; init; }
+
+    /// <summary>The sites, sorted by name.</summary>
+    public required IReadOnlyList<JobFileSite> Sites { get; init; }
+
+    /// <summary>Reads a job file.</summary>
+    /// <param name="yaml">Its text.</param>
+    /// <param name="name">What to call it in errors.</param>
+    /// <exception cref="JobFileException">Keys or values are wrong; the message lists all of them, each with its line.</exception>
+    public static JobFile Parse(string yaml, string name)
+    {
+        var errors = new List<JobFileError>();
+        YamlMap map = YamlMap.Load(yaml, name, errors);
+        JobFileSite[] sites = ReadSites(map);
+        var defaults = new Job { Name = string.Empty, Sites = [] };
+        var job = new Job
+        {
+            Name = map.Text("name") ?? map.Missing("name", "a name for the job"),
+            Workflow = map.Choice("workflow", Workflows) ?? defaults.Workflow,
+            Sites = [.. sites.Select(site => site.Name)],
+            Rounds = (int)(map.Integer("rounds", 1, 100_000) ?? defaults.Rounds),
+            Precision = ReadPrecision(map) ?? defaults.Precision,
+            Exchange = map.Choice<Exchange>("exchange") ?? defaults.Exchange,
+            Streaming = map.Choice<Streaming>("streaming") ?? defaults.Streaming,
+            Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
+            HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
+            SiteTimeout = map.Number("site_timeout", 0, 86_400, inclusive: false) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.SiteTimeout,
+            Train = ReadTraining(map.Map("train"), defaults.Train),
+        };
+        map.CheckName("name", job.Name);
+        string? model = map.Text("model");
+        map.RefuseOtherKeys();
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites } : throw new JobFileException(name, errors);
+    }
+
+    private static JobFileSite[] ReadSites(YamlMap map)
+    {
+        if (map.Map("sites") is not { } sites)
+        {
+            map.Missing("sites", "at least one site, such as 'clinic: { data: clinic.jsonl }'");
+            return [];
+        }
+
+        var read = new List<JobFileSite>();
+        foreach (string site in sites.Keys)
+        {
+            sites.CheckName(site, site);
+            if (sites.Map(site) is { } options)
+            {
+                string data = options.Text("data") ?? options.Missing("data", $"the JSONL file with the records of site '{site}'");
+                read.Add(new JobFileSite(site, data, (int?)options.Integer("records", 1, int.MaxValue)));
+                options.RefuseOtherKeys();
+            }
+        }
+
+        if (sites.Keys.Count == 0)
+        {
+            map.Missing("sites", "at least one site, such as 'clinic: { data: clinic.jsonl }'");
+        }
+
+        return [.. read.OrderBy(site => site.Name, StringComparer.Ordinal)];
+    }
+
+    private static JobPrecision? ReadPrecision(YamlMap map)
+    {
+        if (!map.IsMap("precision"))
+        {
+            return map.Choice("precision", PrecisionNames) is { } both ? new JobPrecision(both, both) : null;
+        }
+
+        YamlMap each = map.Map("precision")!;
+        string task = each.Choice("task", PrecisionNames) ?? each.Missing("task", "the precision of messages to the sites");
+        string result = each.Choice("result", PrecisionNames) ?? each.Missing("result", "the precision of messages from the sites");
+        each.RefuseOtherKeys();
+        return new JobPrecision(task, result);
+    }
+
+    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults)
+    {
+        if (map is null)
+        {
+            return defaults;
+        }
+
+        var training = new JobTraining
+        {
+            Epochs = (int)(map.Integer("epochs", 1, 10_000) ?? defaults.Epochs),
+            BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
+            SequenceLength = (int)(map.Integer("sequence_length", 2, 1_048_576) ?? defaults.SequenceLength),
+            LearningRate = map.Number("learning_rate", 0, 10, inclusive: false) ?? defaults.LearningRate,
+            WeightDecay = map.Number("weight_decay", 0, 1, inclusive: true) ?? defaults.WeightDecay,
+            ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false) ?? defaults.ClipNorm,
+        };
+        map.RefuseOtherKeys();
+        return training;
+    }
+}

@@ -1,0 +1,205 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using YamlDotNet.Core;
+using YamlDotNet.RepresentationModel;
+
+namespace Tributary.Federation.Jobs;
+
+/// <summary>
+/// A mapping of a YAML file that is read key by key. What is wrong is collected, with its line, so that a user sees all of it at once;
+/// keys that nobody asked for are wrong too.
+/// </summary>
+internal sealed partial class YamlMap
+{
+    private readonly YamlMappingNode _node;
+    private readonly List<JobFileError> _errors;
+    private readonly Dictionary<string, (YamlNode Key, YamlNode Value)> _values = new(StringComparer.Ordinal);
+    private readonly HashSet<string> _known = new(StringComparer.Ordinal);
+
+    private YamlMap(YamlMappingNode node, List<JobFileError> errors)
+    {
+        _node = node;
+        _errors = errors;
+        foreach ((YamlNode key, YamlNode value) in node.Children)
+        {
+            _values[key.ToString()] = (key, value);
+        }
+    }
+
+    public IReadOnlyCollection<string> Keys => _values.Keys;
+
+    public static YamlMap Load(string yaml, string name, List<JobFileError> errors)
+    {
+        try
+        {
+            var stream = new YamlStream();
+            stream.Load(new StringReader(yaml));
+            if (stream.Documents.Count == 1 && stream.Documents[0].RootNode is YamlMappingNode map)
+            {
+                return new YamlMap(map, errors);
+            }
+        }
+        catch (YamlException e)
+        {
+            throw new JobFileException(name, [new JobFileError(e.Start.Line, $"not valid YAML: {e.InnerException?.Message ?? e.Message}")]);
+        }
+
+        throw new JobFileException(name, [new JobFileError(1, "should be one YAML document of keys and values; see samples/quickstart/job.yaml")]);
+    }
+
+    public bool IsMap(string key) => _values.TryGetValue(key, out (YamlNode Key, YamlNode Value) pair) && pair.Value is YamlMappingNode;
+
+    public YamlMap? Map(string key)
+    {
+        if (!Find(key, out YamlNode? node))
+        {
+            return null;
+        }
+
+        if (node is YamlMappingNode map)
+        {
+            return new YamlMap(map, _errors);
+        }
+
+        Add(node!, $"'{key}' should be keys and values");
+        return null;
+    }
+
+    public string? Text(string key)
+    {
+        if (!Find(key, out YamlNode? node))
+        {
+            return null;
+        }
+
+        if (node is YamlScalarNode { Value: { Length: > 0 } text })
+        {
+            return text;
+        }
+
+        Add(node!, $"'{key}' should be a text");
+        return null;
+    }
+
+    public long? Integer(string key, long min, long max)
+    {
+        if (Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        if (long.TryParse(text.Replace("_", string.Empty, StringComparison.Ordinal), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) && value >= min && value <= max)
+        {
+            return value;
+        }
+
+        Add(_values[key].Value, $"'{key}' is '{text}', but should be a whole number from {min} {(max == long.MaxValue || max == int.MaxValue ? "up" : $"to {max}")}");
+        return null;
+    }
+
+    public double? Number(string key, double min, double max, bool inclusive)
+    {
+        if (Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        if (double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+            && (inclusive ? value >= min && value <= max : value > min && value < max))
+        {
+            return value;
+        }
+
+        Add(_values[key].Value, $"'{key}' is '{text}', but should be a number {(inclusive ? $"from {min} to {max}" : $"above {min} and below {max}")}");
+        return null;
+    }
+
+    public string? Choice(string key, IReadOnlyCollection<string> choices)
+    {
+        if (Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        if (choices.Contains(text))
+        {
+            return text;
+        }
+
+        Add(_values[key].Value, $"'{key}' is '{text}', but should be one of {string.Join(", ", choices)}");
+        return null;
+    }
+
+    public T? Choice<T>(string key)
+        where T : struct, Enum
+    {
+        string[] names = [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
+        return Choice(key, names) is { } text ? Enum.Parse<T>(text, ignoreCase: true) : null;
+    }
+
+    /// <summary>Notes that a key is missing; gives an empty text to go on with.</summary>
+    public string Missing(string key, string what)
+    {
+        // A value that is there but wrong has been complained of already.
+        if (!_values.ContainsKey(key) || _values[key].Value is YamlMappingNode { Children.Count: 0 })
+        {
+            Add(_node, $"'{key}' is missing: {what}");
+        }
+
+        return string.Empty;
+    }
+
+    /// <summary>Notes a name that cannot stand in paths and addresses.</summary>
+    public void CheckName(string key, string name)
+    {
+        if (name.Length > 0 && !NamePattern().IsMatch(name))
+        {
+            Add(_values[key].Key, $"the name '{name}' should be small letters, digits and hyphens, at most 63, beginning with a letter or digit");
+        }
+    }
+
+    public void RefuseOtherKeys()
+    {
+        foreach ((string key, (YamlNode node, _)) in _values)
+        {
+            if (!_known.Contains(key))
+            {
+                string? near = _known.MinBy(known => Distance(known, key));
+                string hint = near is not null && Distance(near, key) <= 2 ? $"did you mean '{near}'?" : $"known here: {string.Join(", ", _known.Order(StringComparer.Ordinal))}";
+                Add(node, $"unknown key '{key}'; {hint}");
+            }
+        }
+    }
+
+    [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,62}$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
+    private static partial Regex NamePattern();
+
+    /// <summary>The number of letters to insert, delete or change to get from one word to the other (Levenshtein 1966).</summary>
+    private static int Distance(string a, string b)
+    {
+        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
+        for (int i = 1; i <= a.Length; i++)
+        {
+            int diagonal = row[0];
+            row[0] = i;
+            for (int j = 1; j <= b.Length; j++)
+            {
+                int above = row[j];
+                row[j] = Math.Min(Math.Min(row[j], row[j - 1]) + 1, diagonal + (a[i - 1] == b[j - 1] ? 0 : 1));
+                diagonal = above;
+            }
+        }
+
+        return row[b.Length];
+    }
+
+    private bool Find(string key, out YamlNode? node)
+    {
+        _known.Add(key);
+        bool found = _values.TryGetValue(key, out (YamlNode Key, YamlNode Value) pair);
+        node = pair.Value;
+        return found;
+    }
+
+    private void Add(YamlNode node, string message) => _errors.Add(new JobFileError(node.Start.Line, message));
+}

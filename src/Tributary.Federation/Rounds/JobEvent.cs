@@ -1,0 +1,36 @@
+using Tributary.Federation.Tasks;
+
+namespace Tributary.Federation.Rounds;
+
+/// <summary>Something that happened in a job, for people who watch.</summary>
+public abstract record JobEvent(int Round);
+
+/// <summary>The server begins to write a step's message.</summary>
+public sealed record StepEncoding(int Round, string Task) : JobEvent(Round);
+
+/// <summary>A step's message is there and the sites may take it.</summary>
+/// <param name="Round">The round.</param>
+/// <param name="Task">The task's name.</param>
+/// <param name="MessageBytes">The length of the message that each site will fetch.</param>
+public sealed record StepOpened(int Round, string Task, long MessageBytes) : JobEvent(Round);
+
+/// <summary>A site says how far it has come.</summary>
+public sealed record SiteProgressed(int Round, string Site, TaskProgress Progress) : JobEvent(Round);
+
+/// <summary>A site's result is durable.</summary>
+/// <param name="Round">The round.</param>
+/// <param name="Site">The site.</param>
+/// <param name="BytesUp">The length of its message.</param>
+/// <param name="Metrics">What it measured.</param>
+public sealed record ResultCounted(int Round, string Site, long BytesUp, IReadOnlyDictionary<string, double> Metrics) : JobEvent(Round);
+
+/// <summary>The server begins to merge the updates of a round.</summary>
+public sealed record MergeStarted(int Round) : JobEvent(Round);
+
+/// <summary>A round's global model is durable.</summary>
+public sealed record ModelSaved(int Round) : JobEvent(Round);
+
+/// <summary>A global model's held-out loss is known.</summary>
+/// <param name="Round">The round that made the model; 0 is the initial one.</param>
+/// <param name="Loss">Nats per response token.</param>
+public sealed record LossKnown(int Round, double Loss) : JobEvent(Round);

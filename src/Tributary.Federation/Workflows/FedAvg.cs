@@ -1,0 +1,43 @@
+using Tributary.Federation.Aggregation;
+using Tributary.Federation.Messages;
+using Tributary.Federation.Tasks;
+using Tributary.Tensors;
+
+namespace Tributary.Federation.Workflows;
+
+/// <summary>
+/// Federated averaging (McMahan et al. 2017, algorithm 1): every round the sites train the global model on their own records, and the
+/// mean of their updates, weighted by the number of records, makes the next one.
+/// </summary>
+public sealed class FedAvg : Controller
+{
+    /// <inheritdoc/>
+    public override async Task RunAsync(ControllerContext context, CancellationToken cancellationToken)
+    {
+        GlobalModel global = context.Initial;
+        for (int round = 1; round <= context.Job.Rounds; round++)
+        {
+            var train = new TaskRequest(TaskNames.Train, round, global);
+            IReadOnlyList<SiteResult> results = await context.BroadcastAsync(train, cancellationToken);
+            context.RecordLoss(global, HeldOutLoss(results));
+            GlobalModel received = global;
+            global = await context.SaveAsync(round, () => Average(received, results), cancellationToken);
+        }
+
+        var evaluate = new TaskRequest(TaskNames.Evaluate, context.Job.Rounds + 1, global);
+        context.RecordLoss(global, HeldOutLoss(await context.BroadcastAsync(evaluate, cancellationToken)));
+    }
+
+    private static TensorSource Average(GlobalModel received, IReadOnlyList<SiteResult> results)
+    {
+        var mean = new WeightedMean([.. results.Select(result => (result.Update!, (double)result.Samples))]);
+        return results[0].Kind == MessageKind.Delta ? new AppliedDelta(received.Weights, mean) : mean;
+    }
+
+    /// <summary>The loss of the model that the sites received, weighted by their held-out response tokens.</summary>
+    private static double HeldOutLoss(IReadOnlyList<SiteResult> results)
+    {
+        double tokens = results.Sum(result => result.Metrics[MetricNames.HeldOutTokens]);
+        return results.Sum(result => result.Metrics[MetricNames.ReceivedLoss] * result.Metrics[MetricNames.HeldOutTokens]) / tokens;
+    }
+}

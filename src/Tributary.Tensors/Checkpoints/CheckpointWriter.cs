@@ -1,0 +1,67 @@
+using System.Text.Json;
+using Tributary.Tensors.Safetensors;
+
+namespace Tributary.Tensors.Checkpoints;
+
+/// <summary>Writes weights as a Hugging Face checkpoint folder.</summary>
+public static class CheckpointWriter
+{
+    /// <summary>The largest shard in bytes unless told otherwise: Hugging Face's own default.</summary>
+    public const long ShardBytesMaxDefault = 5_000_000_000;
+
+    private static readonly JsonSerializerOptions Indented = new() { WriteIndented = true };
+
+    // What Transformers writes, so that its readers take the file as one of PyTorch's.
+    private static readonly Dictionary<string, string> Metadata = new() { ["format"] = "pt" };
+
+    /// <summary>
+    /// Writes the weights into a folder: one file, or shards with an index where they are larger than
+    /// <paramref name="shardBytesMax"/>. A tensor is never divided.
+    /// </summary>
+    public static void Write(TensorSource weights, string folder, long shardBytesMax = ShardBytesMaxDefault, CancellationToken cancellationToken = default)
+    {
+        Directory.CreateDirectory(folder);
+        List<List<int>> shards = Divide(weights.Manifest, shardBytesMax);
+        if (shards.Count <= 1)
+        {
+            new SafetensorsWriter(weights, Metadata).WriteFile(Path.Combine(folder, Checkpoint.FileName), cancellationToken);
+            return;
+        }
+
+        var shardByTensor = new SortedDictionary<string, string>(StringComparer.Ordinal);
+        for (int s = 0; s < shards.Count; s++)
+        {
+            string name = $"model-{s + 1:D5}-of-{shards.Count:D5}.safetensors";
+            using var part = new SelectedTensors(weights, shards[s]);
+            new SafetensorsWriter(part, Metadata).WriteFile(Path.Combine(folder, name), cancellationToken);
+            foreach (TensorEntry entry in part.Manifest)
+            {
+                shardByTensor.Add(entry.Spec.Name, name);
+            }
+        }
+
+        // The index last: until it is there, the folder holds no checkpoint.
+        string index = JsonSerializer.Serialize(new { metadata = new { total_size = weights.Manifest.ByteLength }, weight_map = shardByTensor }, Indented);
+        DurableFile.WriteText(Path.Combine(folder, Checkpoint.IndexName), index);
+    }
+
+    private static List<List<int>> Divide(TensorManifest manifest, long shardBytesMax)
+    {
+        var shards = new List<List<int>>();
+        long bytes = long.MaxValue;
+        for (int tensor = 0; tensor < manifest.Count; tensor++)
+        {
+            long length = manifest[tensor].ByteLength;
+            if (shards.Count == 0 || bytes > shardBytesMax - length)
+            {
+                shards.Add([]);
+                bytes = 0;
+            }
+
+            shards[^1].Add(tensor);
+            bytes += length;
+        }
+
+        return shards;
+    }
+}

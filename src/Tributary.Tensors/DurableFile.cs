@@ -1,0 +1,39 @@
+namespace Tributary.Tensors;
+
+/// <summary>Files that are there whole or not at all: written under a temporary name, forced to the disk, renamed.</summary>
+public static class DurableFile
+{
+    /// <summary>Writes a file, replacing what has its name.</summary>
+    /// <param name="path">The final path.</param>
+    /// <param name="length">The length it will have, allocated beforehand so that a full disk is found before the work; 0 if unknown.</param>
+    /// <param name="write">Writes the content.</param>
+    /// <exception cref="IOException">The disk is full, or the folder cannot be written; nothing stands under the path.</exception>
+    public static void Write(string path, long length, Action<Stream> write)
+    {
+        string temporary = path + ".partial";
+        try
+        {
+            using (var stream = new FileStream(temporary, new FileStreamOptions
+            {
+                Mode = FileMode.Create,
+                Access = FileAccess.Write,
+                BufferSize = 0,
+                PreallocationSize = length,
+            }))
+            {
+                write(stream);
+                stream.Flush(flushToDisk: true);
+            }
+
+            File.Move(temporary, path, overwrite: true);
+        }
+        catch
+        {
+            File.Delete(temporary);
+            throw;
+        }
+    }
+
+    /// <summary>Writes a text file in UTF-8.</summary>
+    public static void WriteText(string path, string text) => Write(path, 0, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+}
