@@ -1,0 +1,141 @@
+using System.Text;
+
+namespace Tributary.Training;
+
+/// <summary>Records of instructions and responses, as tokens.</summary>
+public sealed class InstructionDataset
+{
+    private readonly TrainingExample[] _examples;
+    private readonly Tokenizer _tokenizer;
+
+    private InstructionDataset(TrainingExample[] examples, Tokenizer tokenizer, int sequenceLength)
+    {
+        _examples = examples;
+        _tokenizer = tokenizer;
+        SequenceLength = sequenceLength;
+    }
+
+    /// <summary>The number of records.</summary>
+    public int Count => _examples.Length;
+
+    /// <summary>The most tokens of a record.</summary>
+    public int SequenceLength { get; }
+
+    /// <summary>The records that were too long, so that a part was left out.</summary>
+    public int TruncatedCount => _examples.Count(example => example.Truncated);
+
+    /// <summary>The tokens of all records.</summary>
+    public long TokenCount => _examples.Sum(example => (long)example.Tokens.Length);
+
+    /// <summary>The tokens of all records that count in the loss: responses and their ends.</summary>
+    public long ResponseTokenCount => _examples.Sum(example => (long)example.Tokens.Length - example.ResponseStart);
+
+    internal IReadOnlyList<TrainingExample> Examples => _examples;
+
+    /// <summary>Reads a file of JSON lines; each is one of three shapes, blank ones are skipped.</summary>
+    /// <remarks>
+    /// {instruction, context?, response}; {instruction, input?, output}; {messages: [{role, content}, ...]}, where the last message of
+    /// the assistant is the response, what comes before it the prompt, and what comes after it is not used. The prompt is made by
+    /// <see cref="PromptTemplate"/>. The loss counts response tokens and the end of text alone. Of a record that is too long the
+    /// middle of the prompt is left out first, then the end of the response, which always keeps at least a part.
+    /// </remarks>
+    /// <param name="path">The file, UTF-8.</param>
+    /// <param name="tokenizer">The model's tokenizer.</param>
+    /// <param name="sequenceLength">The most tokens of a record, at least 64.</param>
+    /// <param name="recordsMax">The most records, from the file's beginning; nothing for all.</param>
+    /// <exception cref="TrainingDataException">The file is missing or empty, or a line is not a record.</exception>
+    public static InstructionDataset Load(string path, Tokenizer tokenizer, int sequenceLength, int? recordsMax = null)
+    {
+        const int SequenceLengthMin = 64; // the header of the response and a part of the prompt and of the response fit
+        ArgumentOutOfRangeException.ThrowIfLessThan(sequenceLength, SequenceLengthMin);
+        ArgumentOutOfRangeException.ThrowIfLessThan(recordsMax ?? 1, 1, nameof(recordsMax));
+        var examples = new List<TrainingExample>();
+        int number = 0;
+        try
+        {
+            foreach (string line in File.ReadLines(path, Encoding.UTF8))
+            {
+                number++;
+                if (!string.IsNullOrWhiteSpace(line))
+                {
+                    examples.Add(TrainingExample.Create(InstructionRecord.Parse(line), tokenizer, sequenceLength));
+                }
+
+                if (examples.Count == recordsMax)
+                {
+                    break;
+                }
+            }
+        }
+        catch (FormatException e)
+        {
+            throw new TrainingDataException($"{path}, line {number}: {e.Message}.", e);
+        }
+        catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
+        {
+            throw new TrainingDataException($"{path}: there is no such file; give the path of a .jsonl file with one record per line.", e);
+        }
+
+        return examples.Count > 0
+            ? new InstructionDataset([.. examples], tokenizer, sequenceLength)
+            : throw new TrainingDataException($"{path}: has no records; write one JSON object per line.");
+    }
+
+    /// <summary>Parts the records at random, the same way for the same seed.</summary>
+    /// <param name="heldOut">The share to hold out, above 0 and below 1; of two or more records at least one falls to each part.</param>
+    /// <param name="seed">The seed.</param>
+    /// <returns>The records to train on and those to measure on, each in the file's order.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The share is not between 0 and 1.</exception>
+    /// <exception cref="TrainingDataException">There is only one record.</exception>
+    public (InstructionDataset Train, InstructionDataset HeldOut) Split(double heldOut, ulong seed)
+    {
+        if (!(heldOut > 0 && heldOut < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(heldOut), heldOut, "The share to hold out is above 0 and below 1.");
+        }
+
+        if (Count < 2)
+        {
+            throw new TrainingDataException("There is only one record, so none can be held out; give at least two.");
+        }
+
+        int count = Math.Clamp((int)Math.Round(Count * heldOut), 1, Count - 1);
+        int[] order = [.. Enumerable.Range(0, Count)];
+        new SplitMix64(seed).Shuffle(order);
+        return (Pick(order[count..]), Pick(order[..count]));
+    }
+
+    /// <summary>Refuses a model that these tokens are not for.</summary>
+    internal void RequireFits(LlamaConfig config)
+    {
+        _tokenizer.RequireFits(config);
+        if (SequenceLength > config.PositionsMax)
+        {
+            throw new ArgumentException(
+                $"The dataset's sequences have up to {SequenceLength} tokens, the model's only {config.PositionsMax}: load it with fewer.");
+        }
+    }
+
+    /// <summary>The most rows that any batch of that many records can have.</summary>
+    internal int RowsMax(int batchSize) => _examples.Select(example => example.Rows).OrderDescending().Take(batchSize).Sum();
+
+    /// <summary>Puts some records into a batch and returns the number of their tokens.</summary>
+    internal long FillBatch(TokenBatch batch, ReadOnlySpan<int> indices)
+    {
+        batch.Clear();
+        long tokens = 0;
+        foreach (int index in indices)
+        {
+            batch.Add(_examples[index].Tokens, _examples[index].ResponseStart);
+            tokens += _examples[index].Tokens.Length;
+        }
+
+        return tokens;
+    }
+
+    private InstructionDataset Pick(int[] indices)
+    {
+        Array.Sort(indices);
+        return new InstructionDataset([.. indices.Select(index => _examples[index])], _tokenizer, SequenceLength);
+    }
+}

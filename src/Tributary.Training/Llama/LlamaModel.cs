@@ -1,0 +1,89 @@
+using Tributary.Tensors;
+using Tributary.Training.Memory;
+
+namespace Tributary.Training;
+
+/// <summary>A Llama's weights in fp32 memory: what is trained, evaluated and generates text.</summary>
+/// <remarks>Not for several threads at once: train, evaluate, generate or overwrite a model one after the other.</remarks>
+public sealed class LlamaModel : IDisposable
+{
+    private LlamaModel(LlamaConfig config, IReadOnlyList<string> order)
+    {
+        Config = config;
+        Tensors = new LlamaTensors(config);
+        Weights = new LlamaWeights(Tensors, order);
+    }
+
+    /// <summary>The model's sizes and constants.</summary>
+    public LlamaConfig Config { get; }
+
+    /// <summary>
+    /// The weights as a source, dense F32, in the order of the source they were loaded from. It is a view: it gives what the weights
+    /// are when a tile is read, and nothing is copied before. It lives as long as the model.
+    /// </summary>
+    public TensorSource Weights { get; }
+
+    internal LlamaTensors Tensors { get; }
+
+    /// <summary>Copies a checkpoint's weights to memory, widened to fp32.</summary>
+    /// <param name="config">The sizes, from the same folder.</param>
+    /// <param name="source">
+    /// Dense F32, F16 or BF16 tensors with the names and shapes of Hugging Face's LlamaForCausalLM. Where embeddings are tied,
+    /// lm_head.weight may be left out; if it is there its values are not read, and <see cref="Weights"/> gives the embedding under
+    /// both names.
+    /// </param>
+    /// <exception cref="TensorFormatException">A tensor is missing, not expected, misshapen, or not of these types.</exception>
+    public static LlamaModel Load(LlamaConfig config, TensorSource source)
+    {
+        var model = new LlamaModel(config, [.. source.Manifest.Select(entry => entry.Spec.Name)]);
+        try
+        {
+            model.CopyFrom(source);
+            return model;
+        }
+        catch
+        {
+            model.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>
+    /// Makes a model that has learnt nothing: matrices normal with standard deviation 0.02, norms 1. The same seed gives the same
+    /// weights on the same machine.
+    /// </summary>
+    public static LlamaModel Create(LlamaConfig config, ulong seed)
+    {
+        using var names = new LlamaTensors(config);
+        var model = new LlamaModel(config, [.. names.All.Select(tensor => tensor.Name)]);
+        var random = new SplitMix64(seed);
+        foreach (LlamaTensor tensor in model.Tensors.All)
+        {
+            for (long i = 0; i < tensor.Buffer.Length; i++)
+            {
+                tensor.Buffer.Span(i, 1)[0] = tensor.IsMatrix ? 0.02f * random.NextNormal() : 1;
+            }
+        }
+
+        return model;
+    }
+
+    /// <summary>Overwrites all weights.</summary>
+    /// <param name="source">Tensors as for <see cref="Load"/>, in any order.</param>
+    /// <exception cref="TensorFormatException">As for <see cref="Load"/>; a mismatch is found before anything is overwritten.</exception>
+    public void CopyFrom(TensorSource source)
+    {
+        int[] places = CheckpointTensors.Match(Config, Tensors, source.Manifest);
+        for (int i = 0; i < places.Length; i++)
+        {
+            CheckpointTensors.Copy(source, places[i], Tensors.All[i].Buffer);
+        }
+    }
+
+    /// <summary>Frees the weights. <see cref="Weights"/> cannot be read afterwards.</summary>
+    public void Dispose()
+    {
+        Weights.Dispose();
+        Tensors.Dispose();
+    }
+}

@@ -1,0 +1,114 @@
+using System.Runtime.Intrinsics;
+using Tributary.Training.Memory;
+
+namespace Tributary.Training.Optimization;
+
+/// <summary>
+/// Adam with decoupled weight decay and bias correction. Decay applies to matrices, the embedding among them, not to norms.
+/// </summary>
+/// <remarks>Loshchilov and Hutter, "Decoupled weight decay regularization" (2019); the same steps as PyTorch's AdamW.</remarks>
+internal sealed unsafe class AdamW : IDisposable
+{
+    private const int Lanes = 8;
+    private const int Grain = 4096;
+
+    private readonly LlamaTensors _means;
+    private readonly LlamaTensors _squares;
+    private readonly TrainingOptions _options;
+    private long _steps;
+
+    /// <summary>Fresh state for a model of that shape.</summary>
+    public AdamW(LlamaConfig config, TrainingOptions options)
+    {
+        _means = new LlamaTensors(config);
+        _squares = new LlamaTensors(config);
+        _options = options;
+    }
+
+    /// <summary>Changes the weights by one step.</summary>
+    /// <param name="weights">What is trained.</param>
+    /// <param name="gradients">The gradients of the loss.</param>
+    /// <param name="scale">What gradients are multiplied by first (clipping).</param>
+    /// <param name="workers">The threads.</param>
+    public void Step(LlamaTensors weights, LlamaTensors gradients, float scale, Workers workers)
+    {
+        _steps++;
+        double correction1 = 1 - Math.Pow(_options.Beta1, _steps), correction2 = 1 - Math.Pow(_options.Beta2, _steps);
+        for (int i = 0; i < weights.All.Count; i++)
+        {
+            LlamaTensor tensor = weights.All[i];
+            var update = new Update
+            {
+                Weights = tensor.Buffer.Data,
+                Gradients = gradients.All[i].Buffer.Data,
+                Means = _means.All[i].Buffer.Data,
+                Squares = _squares.All[i].Buffer.Data,
+                Scale = scale,
+                Beta1 = (float)_options.Beta1,
+                Beta2 = (float)_options.Beta2,
+                Keep = tensor.IsMatrix ? (float)(1 - (_options.LearningRate * _options.WeightDecay)) : 1,
+                Rate = (float)(_options.LearningRate / correction1),
+                InverseRoot2 = (float)(1 / Math.Sqrt(correction2)),
+                Epsilon = (float)_options.Epsilon,
+            };
+            long length = tensor.Buffer.Length;
+            workers.Split((int)((length + Grain - 1) / Grain), 1, (_, begin, end) =>
+                update.Apply((long)begin * Grain, Math.Min(length, (long)end * Grain)));
+        }
+    }
+
+    public void Dispose()
+    {
+        _means.Dispose();
+        _squares.Dispose();
+    }
+
+    /// <summary>A tensor's step; each element by itself, so it does not matter how they are split.</summary>
+    private readonly struct Update
+    {
+        public required float* Weights { get; init; }
+
+        public required float* Gradients { get; init; }
+
+        public required float* Means { get; init; }
+
+        public required float* Squares { get; init; }
+
+        public required float Scale { get; init; }
+
+        public required float Beta1 { get; init; }
+
+        public required float Beta2 { get; init; }
+
+        public required float Keep { get; init; }
+
+        public required float Rate { get; init; }
+
+        public required float InverseRoot2 { get; init; }
+
+        public required float Epsilon { get; init; }
+
+        public void Apply(long begin, long end)
+        {
+            long i = begin;
+            for (; i <= end - Lanes; i += Lanes)
+            {
+                Vector256<float> g = Vector256.Load(Gradients + i) * Scale;
+                Vector256<float> m = (Vector256.Load(Means + i) * Beta1) + (g * (1 - Beta1));
+                Vector256<float> v = (Vector256.Load(Squares + i) * Beta2) + (g * g * (1 - Beta2));
+                m.Store(Means + i);
+                v.Store(Squares + i);
+                Vector256<float> root = (Vector256.Sqrt(v) * InverseRoot2) + Vector256.Create(Epsilon);
+                ((Vector256.Load(Weights + i) * Keep) - (m * Rate / root)).Store(Weights + i);
+            }
+
+            for (; i < end; i++)
+            {
+                float g = Gradients[i] * Scale;
+                Means[i] = (Means[i] * Beta1) + (g * (1 - Beta1));
+                Squares[i] = (Squares[i] * Beta2) + (g * g * (1 - Beta2));
+                Weights[i] = (Weights[i] * Keep) - (Means[i] * Rate / ((MathF.Sqrt(Squares[i]) * InverseRoot2) + Epsilon));
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+namespace Tributary.Training;
+
+/// <summary>How a model is trained. Every training checks all of it first and reports all errors together.</summary>
+public sealed record TrainingOptions
+{
+    /// <summary>How often the records are gone through; at least 1. Default 1.</summary>
+    public int Epochs { get; init; } = 1;
+
+    /// <summary>Records in a step; at least 1. Default 8.</summary>
+    public int BatchSize { get; init; } = 8;
+
+    /// <summary>The step's size, constant; above 0. Default 0.0005.</summary>
+    public double LearningRate { get; init; } = 5e-4;
+
+    /// <summary>AdamW's decay of matrices, not of norms, per step and learning rate; at least 0. Default 0.</summary>
+    public double WeightDecay { get; init; }
+
+    /// <summary>How slowly the mean of the gradients follows; at least 0, below 1. Default 0.9.</summary>
+    public double Beta1 { get; init; } = 0.9;
+
+    /// <summary>How slowly the mean of their squares follows; at least 0, below 1. Default 0.999.</summary>
+    public double Beta2 { get; init; } = 0.999;
+
+    /// <summary>What is added to the root of the squares; above 0. Default 1e-8.</summary>
+    public double Epsilon { get; init; } = 1e-8;
+
+    /// <summary>The largest norm of all gradients together, longer ones are scaled down to it; 0 for no limit. Default 1.</summary>
+    public double ClipNorm { get; init; } = 1;
+
+    /// <summary>The seed of the order of the records. Default 0.</summary>
+    public ulong Seed { get; init; }
+
+    /// <summary>The threads that share each operation, 1 to 256; results do not depend on it. Default 1.</summary>
+    public int Threads { get; init; } = 1;
+
+    /// <summary>The most steps, over all epochs; at least 1, or nothing for no limit. Default nothing.</summary>
+    public int? StepsMax { get; init; }
+
+    /// <summary>Checks every option.</summary>
+    /// <exception cref="ArgumentException">One or more are out of range; the message lists them all.</exception>
+    public void Validate()
+    {
+        var errors = new List<string>();
+        void Require(bool right, string error)
+        {
+            if (!right)
+            {
+                errors.Add(error);
+            }
+        }
+
+        Require(Epochs >= 1, $"Epochs is {Epochs}; it must be at least 1");
+        Require(BatchSize >= 1, $"BatchSize is {BatchSize}; it must be at least 1");
+        Require(LearningRate > 0 && double.IsFinite(LearningRate), $"LearningRate is {LearningRate}; it must be above 0");
+        Require(WeightDecay >= 0 && double.IsFinite(WeightDecay), $"WeightDecay is {WeightDecay}; it must be at least 0");
+        Require(Beta1 is >= 0 and < 1, $"Beta1 is {Beta1}; it must be at least 0 and below 1");
+        Require(Beta2 is >= 0 and < 1, $"Beta2 is {Beta2}; it must be at least 0 and below 1");
+        Require(Epsilon > 0 && double.IsFinite(Epsilon), $"Epsilon is {Epsilon}; it must be above 0");
+        Require(ClipNorm >= 0 && double.IsFinite(ClipNorm), $"ClipNorm is {ClipNorm}; it must be at least 0, and 0 means no limit");
+        Require(Threads is >= 1 and <= 256, $"Threads is {Threads}; it must be 1 to 256");
+        Require(StepsMax is null or >= 1, $"StepsMax is {StepsMax}; it must be at least 1");
+        if (errors.Count > 0)
+        {
+            throw new ArgumentException($"Training options: {string.Join("; ", errors)}.");
+        }
+    }
+}
