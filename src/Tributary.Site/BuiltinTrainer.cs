@@ -33,6 +33,7 @@ public sealed class BuiltinTrainer : Executor
         _threads = threads;
         _config = LlamaConfig.Load(modelFolder);
         Tokenizer tokenizer = Tokenizer.Load(modelFolder);
+        tokenizer.RequireFits(_config);
         InstructionDataset all = InstructionDataset.Load(dataPath, tokenizer, job.Train.SequenceLength, recordsMax);
         (_train, _heldOut) = all.Split(job.HeldOut, job.Seed);
         TruncatedRecords = all.TruncatedCount;

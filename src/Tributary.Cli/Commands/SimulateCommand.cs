@@ -1,0 +1,118 @@
+using System.CommandLine;
+using Spectre.Console;
+using Tributary.Cli.Terminal;
+using Tributary.Codecs;
+using Tributary.Federation.Jobs;
+using Tributary.Simulation;
+using Tributary.Simulation.Reports;
+
+namespace Tributary.Cli.Commands;
+
+/// <summary><c>simulate</c>: a whole federation in one process.</summary>
+internal static class SimulateCommand
+{
+    private static readonly Argument<FileInfo> JobPath = new("job") { Description = "The job file (YAML)" };
+    private static readonly Option<DirectoryInfo?> Out = new("--out") { Description = "The folder for models, metrics and report [default: out/NAME, with a number where that is taken]" };
+    private static readonly Option<int?> Rounds = new("--rounds") { Description = "The number of rounds" };
+    private static readonly Option<string?> PrecisionName = new("--precision") { Description = "The precision of messages, both ways: " + string.Join(", ", Precision.All.Select(codec => codec.Name)) };
+    private static readonly Option<string?> StreamingName = new("--streaming") { Description = "What is buffered before it moves on: regular, container or file" };
+    private static readonly Option<string?> ExchangeName = new("--exchange") { Description = "What messages say: weights or delta" };
+    private static readonly Option<ulong?> Seed = new("--seed") { Description = "The seed" };
+    private static readonly Option<DirectoryInfo?> Data = new("--data") { Description = "The folder that the job's data paths are relative to [default: the job file's]" };
+    private static readonly Option<DirectoryInfo?> Model = new("--model") { Description = "The model's checkpoint folder [default: 'model' in the job file]" };
+    private static readonly Option<int> Port = new("--port") { Description = "The server's loopback port; 0 for any that is free" };
+    private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document on stdout, progress on stderr" };
+
+    public static Command Create()
+    {
+        var command = new Command(
+            "simulate",
+            """
+            Run a federation in one process: a server and its sites, over real HTTP on loopback.
+
+            Examples:
+              tributary simulate samples/quickstart/job.yaml
+              tributary simulate job.yaml --precision int8 --rounds 3 --json
+              tributary simulate job.yaml --model ~/models/llama --data ~/data --out runs/first
+            """)
+        {
+            JobPath, Out, Rounds, PrecisionName, StreamingName, ExchangeName, Seed, Data, Model, Port, Json,
+        };
+        command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => RunAsync(parsed, cancellationToken)));
+        return command;
+    }
+
+    private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)
+    {
+        FileInfo path = parsed.GetRequiredValue(JobPath);
+        if (!path.Exists)
+        {
+            throw new UsageException($"{path}: there is no such job file");
+        }
+
+        JobFile file = Override(JobFile.Parse(await File.ReadAllTextAsync(path.FullName, cancellationToken), path.ToString()), parsed);
+        string folder = path.DirectoryName!;
+        string? model = parsed.GetValue(Model)?.FullName ?? (file.Model is null ? null : Path.Combine(folder, file.Model));
+        var options = new SimulationOptions
+        {
+            File = file,
+            ModelFolder = model ?? throw new UsageException($"{path}: names no model; add 'model: FOLDER' or give --model"),
+            DataFolder = parsed.GetValue(Data)?.FullName ?? folder,
+            OutFolder = parsed.GetValue(Out)?.FullName ?? FreeFolder(file.Job.Name),
+            Port = parsed.GetValue(Port),
+        };
+
+        bool json = parsed.GetValue(Json);
+        using FederationSimulation simulation = FederationSimulation.Prepare(options, TimeProvider.System);
+        RunSummary summary = await RunView.ShowAsync(simulation, report => simulation.RunAsync(report, cancellationToken));
+        if (json)
+        {
+            Console.Out.WriteLine(RunSummaryJson.Write(summary));
+        }
+        else
+        {
+            RunTable.Print(summary);
+        }
+
+        return 0;
+    }
+
+    private static JobFile Override(JobFile file, ParseResult parsed)
+    {
+        Job job = file.Job;
+        if (parsed.GetValue(PrecisionName) is { } precision)
+        {
+            job = job with { Precision = new JobPrecision(Known(precision), Known(precision)) };
+        }
+
+        return file with
+        {
+            Job = job with
+            {
+                Rounds = parsed.GetValue(Rounds) is { } rounds ? rounds >= 1 ? rounds : throw new UsageException("--rounds should be at least 1") : job.Rounds,
+                Streaming = Choice(parsed.GetValue(StreamingName), "--streaming", job.Streaming),
+                Exchange = Choice(parsed.GetValue(ExchangeName), "--exchange", job.Exchange),
+                Seed = parsed.GetValue(Seed) ?? job.Seed,
+            },
+        };
+    }
+
+    private static string Known(string precision) =>
+        Precision.TryParse(precision, out _) ? precision : throw new UsageException($"--precision is '{precision}', but should be one of {string.Join(", ", Precision.All.Select(codec => codec.Name))}");
+
+    private static T Choice<T>(string? text, string option, T otherwise)
+        where T : struct, Enum
+    {
+        if (text is null)
+        {
+            return otherwise;
+        }
+
+        string[] names = [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
+        return names.Contains(text) ? Enum.Parse<T>(text, ignoreCase: true) : throw new UsageException($"{option} is '{text}', but should be one of {string.Join(", ", names)}");
+    }
+
+    /// <summary>out/NAME, or with the next number where a finished run lies there; one that was cut short is gone on with.</summary>
+    private static string FreeFolder(string name) =>
+        Enumerable.Range(1, int.MaxValue).Select(number => Path.Combine("out", number == 1 ? name : $"{name}-{number}")).First(FederationSimulation.MayRunIn);
+}

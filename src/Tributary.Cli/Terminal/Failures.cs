@@ -1,0 +1,63 @@
+using System.CommandLine;
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Workflows;
+using Tributary.Simulation;
+using Tributary.Tensors;
+using Tributary.Training;
+
+namespace Tributary.Cli.Terminal;
+
+/// <summary>Errors as a colleague would put them, and the exit codes: 2 for what the user gave, 1 for what failed, 130 for Ctrl-C.</summary>
+internal static class Failures
+{
+    public const int Failed = 1;
+    public const int WrongUsage = 2;
+    public const int Interrupted = 130;
+
+    public static Option<bool> Verbose { get; } = new("--verbose") { Description = "Show the whole error, with where in the program it arose", Recursive = true };
+
+    public static int Usage(ParseResult parsed)
+    {
+        foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
+        {
+            Console.Error.WriteLine(error.Message);
+        }
+
+        Console.Error.WriteLine($"See 'tributary {string.Join(' ', Path(parsed.CommandResult))}--help'.");
+        return WrongUsage;
+    }
+
+    /// <summary>Runs a verb; what goes wrong becomes one message on stderr and an exit code.</summary>
+    public static async Task<int> GuardAsync(ParseResult parsed, Func<Task<int>> verb)
+    {
+        try
+        {
+            return await verb();
+        }
+        catch (OperationCanceledException)
+        {
+            Console.Error.WriteLine("interrupted; the same command goes on from here");
+            return Interrupted;
+        }
+        catch (Exception e)
+        {
+            Console.Error.WriteLine(parsed.GetValue(Verbose) ? e.ToString() : Code(e) is null ? $"unexpected error: {e.Message} (--verbose shows more; please report it)" : e.Message);
+            return Code(e) ?? Failed;
+        }
+    }
+
+    private static int? Code(Exception e) => e switch
+    {
+        UsageException or JobFileException or TensorFormatException or ModelFormatException or TrainingDataException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
+        JobFailedException or IOException or UnauthorizedAccessException => Failed,
+        _ => null,
+    };
+
+    private static IEnumerable<string> Path(System.CommandLine.Parsing.SymbolResult? result)
+    {
+        for (; result is System.CommandLine.Parsing.CommandResult { Parent: not null } command; result = command.Parent)
+        {
+            yield return command.Command.Name + " ";
+        }
+    }
+}

@@ -1,0 +1,175 @@
+using System.Diagnostics;
+using System.Security.Cryptography;
+using Microsoft.Extensions.Logging;
+using Tributary.Federation.Filters;
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Rounds;
+using Tributary.Federation.Tasks;
+using Tributary.Federation.Workflows;
+using Tributary.Server;
+using Tributary.Simulation.Reports;
+using Tributary.Site;
+using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
+using Tributary.Training;
+using Tributary.Transport;
+
+namespace Tributary.Simulation;
+
+/// <summary>
+/// A federation in one process: a server and its sites, which talk over HTTP on loopback through the code of a deployment. A run that
+/// was cut short goes on where it was when it is started again with the same job and output folder.
+/// </summary>
+public sealed class FederationSimulation : IDisposable
+{
+    private readonly SimulationOptions _options;
+    private readonly Checkpoint _model;
+    private readonly SortedDictionary<string, Executor> _executors;
+    private readonly RunFolder _folder;
+    private readonly TimeProvider _time;
+
+    private FederationSimulation(SimulationOptions options, Checkpoint model, SortedDictionary<string, Executor> executors, TimeProvider time)
+    {
+        _options = options;
+        _model = model;
+        _executors = executors;
+        _time = time;
+        _folder = new RunFolder(options.OutFolder);
+        Model = new ModelSummary(
+            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.ModelFolder))), model.Manifest.Count, model.Manifest.ElementCount, model.Manifest.ElementCount * sizeof(float));
+    }
+
+    /// <summary>The job.</summary>
+    public Job Job => _options.File.Job;
+
+    /// <summary>The model it starts from.</summary>
+    public ModelSummary Model { get; }
+
+    /// <summary>Whether a run may use that output folder: it is new, or holds a run that was cut short.</summary>
+    public static bool MayRunIn(string outFolder) => !RunFolder.IsFinished(outFolder);
+
+    /// <summary>Checks everything that can be checked before work begins, and reads the sites' records.</summary>
+    /// <exception cref="UsageException">Model, data or output folder cannot be used; the message names file and line.</exception>
+    public static FederationSimulation Prepare(SimulationOptions options, TimeProvider time)
+    {
+        if (RunFolder.IsFinished(options.OutFolder))
+        {
+            throw new UsageException($"{options.OutFolder}: holds the results of a finished run; give another --out, or remove it");
+        }
+
+        Checkpoint? model = null;
+        var executors = new SortedDictionary<string, Executor>(StringComparer.Ordinal);
+        try
+        {
+            foreach (FilterPoint point in Enum.GetValues<FilterPoint>())
+            {
+                _ = FilterPipeline.For(point, options.File.Job.Precision);
+            }
+
+            if (!Directory.Exists(options.ModelFolder))
+            {
+                throw new UsageException($"{options.ModelFolder}: there is no such model folder; name one with 'model:' in the job file or with --model");
+            }
+
+            model = Checkpoint.Open(options.ModelFolder);
+            foreach (JobFileSite site in options.File.Sites)
+            {
+                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site));
+            }
+
+            return new FederationSimulation(options, model, executors, time);
+        }
+        catch (Exception e)
+        {
+            Release(model, executors);
+            if (e is TensorFormatException or FileNotFoundException or ModelFormatException or TrainingDataException or FilterMismatchException or ArgumentException)
+            {
+                throw new UsageException(e.Message, e);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>Runs the job to its end and writes what comes of it.</summary>
+    /// <param name="report">Told what happens, from several threads.</param>
+    /// <param name="cancellationToken">Ends the run; it can be gone on with later.</param>
+    /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
+    /// <exception cref="IOException">The port is in use, or a file cannot be written.</exception>
+    public async Task<RunSummary> RunAsync(Action<JobEvent> report, CancellationToken cancellationToken)
+    {
+        DateTimeOffset started = _time.GetUtcNow();
+        long start = Stopwatch.GetTimestamp();
+        using var metrics = new MetricsFile(_folder.Metrics, _time);
+        JobRecord record = await RunJobAsync(happened => { metrics.Write(happened); report(happened); }, cancellationToken);
+        _folder.Export(record.LastModel, _options.ModelFolder, _folder.Model, cancellationToken);
+        _folder.Export(record.BestModel ?? _options.ModelFolder, _options.ModelFolder, _folder.BestModel, cancellationToken);
+
+        var paths = new RunPaths(_folder.Report, _folder.Metrics, _folder.Model, _folder.BestModel);
+        RunSummary summary = Summary.Of(Job, Model, record, started, Stopwatch.GetElapsedTime(start).TotalSeconds, ProcessMemory.PeakBytes(), paths);
+        ReportWriter.Write(summary, _folder.Report);
+        _folder.Finish(summary);
+        return summary;
+    }
+
+    /// <inheritdoc/>
+    public void Dispose() => Release(_model, _executors);
+
+    private static BuiltinTrainer MakeTrainer(SimulationOptions options, JobFileSite site)
+    {
+        string data = Path.Combine(options.DataFolder, site.Data);
+        if (!File.Exists(data))
+        {
+            throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
+        }
+
+        int threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count);
+        return new BuiltinTrainer(site.Name, options.ModelFolder, data, site.Records, options.File.Job, threads);
+    }
+
+    private static void Release(Checkpoint? model, SortedDictionary<string, Executor> executors)
+    {
+        model?.Dispose();
+        foreach (Executor executor in executors.Values)
+        {
+            executor.Dispose();
+        }
+    }
+
+    private async Task<JobRecord> RunJobAsync(Action<JobEvent> report, CancellationToken cancellationToken)
+    {
+        var tokens = _executors.Keys.ToDictionary(_ => RandomNumberGenerator.GetHexString(32, lowercase: true), site => site, StringComparer.Ordinal);
+        var serverOptions = new ServerOptions { Folder = _folder.Server, Port = _options.Port, SiteByToken = tokens };
+        await using TributaryServer server = await TributaryServer.StartAsync(serverOptions, _time, static _ => { }, cancellationToken);
+
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Task<JobRecord> job = server.RunJobAsync(Job, _model, report, stop.Token);
+        Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, stop.Token))];
+        try
+        {
+            Task ended = await Task.WhenAny([job, .. agents]);
+            await ended;
+            return await job;
+        }
+        finally
+        {
+            // Agents run until they are told to stop; and when one of them fell, the job has nothing more to wait for.
+            await stop.CancelAsync();
+            await Task.WhenAll([job, .. agents]).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        }
+    }
+
+    private async Task RunAgentAsync(Uri server, string token, string site, CancellationToken cancellationToken)
+    {
+        var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token };
+        using var agent = new SiteAgent(options, _executors[site], _time, new Random(site.Length));
+        try
+        {
+            await agent.RunAsync(cancellationToken);
+        }
+        catch (Exception e) when (e is HttpRequestException or TransferException or IOException)
+        {
+            throw new JobFailedException($"site '{site}' stopped: {e.Message}", e);
+        }
+    }
+}

@@ -1,0 +1,80 @@
+using Tributary.Simulation.Reports;
+using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
+
+namespace Tributary.Simulation;
+
+/// <summary>The folder of a run: what comes out of it, and until it has ended the state that it can go on from.</summary>
+internal sealed class RunFolder
+{
+    /// <summary>What a checkpoint folder holds besides weights and belongs to every model made from it.</summary>
+    private static readonly string[] Companions =
+    [
+        "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "chat_template.jinja",
+    ];
+
+    private readonly string _root;
+
+    public RunFolder(string root)
+    {
+        _root = Path.GetFullPath(root);
+        Directory.CreateDirectory(_root);
+    }
+
+    public string Report => Path.Combine(_root, "report.html");
+
+    public string Metrics => Path.Combine(_root, "metrics.jsonl");
+
+    public string Model => Path.Combine(_root, "model");
+
+    public string BestModel => Path.Combine(_root, "best");
+
+    public string Server => Path.Combine(_root, "state", "server");
+
+    public string Site(string name) => Path.Combine(_root, "state", "sites", name);
+
+    /// <summary>Whether a folder holds the results of a run that has ended.</summary>
+    public static bool IsFinished(string root) => File.Exists(Summary(root));
+
+    /// <summary>Writes a checkpoint folder with a model's weights, and under its final name only when it is whole.</summary>
+    /// <param name="weights">The weights: a file or folder.</param>
+    /// <param name="modelFolder">The folder of the model that it was made from.</param>
+    /// <param name="target">The folder to write.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public void Export(string weights, string modelFolder, string target, CancellationToken cancellationToken)
+    {
+        string partial = target + ".partial";
+        if (Directory.Exists(partial))
+        {
+            Directory.Delete(partial, recursive: true);
+        }
+
+        Directory.CreateDirectory(partial);
+        foreach (string companion in Companions.Where(name => File.Exists(Path.Combine(modelFolder, name))))
+        {
+            // Read and written, not copied: a copy would keep the access rights of a folder that may be read-only.
+            DurableFile.WriteText(Path.Combine(partial, companion), File.ReadAllText(Path.Combine(modelFolder, companion)));
+        }
+
+        using (Checkpoint checkpoint = Checkpoint.Open(weights))
+        {
+            CheckpointWriter.Write(checkpoint, partial, cancellationToken: cancellationToken);
+        }
+
+        if (Directory.Exists(target))
+        {
+            Directory.Delete(target, recursive: true);
+        }
+
+        Directory.Move(partial, target);
+    }
+
+    /// <summary>Writes the summary, by which the run is finished, and removes the state it no longer needs.</summary>
+    public void Finish(RunSummary summary)
+    {
+        DurableFile.WriteText(Summary(_root), RunSummaryJson.Write(summary));
+        Directory.Delete(Path.Combine(_root, "state"), recursive: true);
+    }
+
+    private static string Summary(string root) => Path.Combine(root, "summary.json");
+}

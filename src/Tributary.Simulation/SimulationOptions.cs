@@ -1,0 +1,26 @@
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Tasks;
+
+namespace Tributary.Simulation;
+
+/// <summary>What a simulation is made of.</summary>
+public sealed record SimulationOptions
+{
+    /// <summary>The job file, with whatever the command line overrides.</summary>
+    public required JobFile File { get; init; }
+
+    /// <summary>The model's checkpoint folder.</summary>
+    public required string ModelFolder { get; init; }
+
+    /// <summary>The folder that the sites' data paths are relative to.</summary>
+    public required string DataFolder { get; init; }
+
+    /// <summary>The folder of everything that comes out.</summary>
+    public required string OutFolder { get; init; }
+
+    /// <summary>The server's loopback port; 0 for any that is free.</summary>
+    public int Port { get; init; }
+
+    /// <summary>Makes each site's executor; the built-in trainer unless told otherwise.</summary>
+    public Func<JobFileSite, Executor>? Executors { get; init; }
+}

@@ -1,0 +1,17 @@
+namespace Tributary.Simulation;
+
+/// <summary>Something that the user gave cannot be used: found before any work begins. The message says what, where and what to do.</summary>
+public sealed class UsageException : Exception
+{
+    /// <summary>Makes the error.</summary>
+    public UsageException(string message)
+        : base(message)
+    {
+    }
+
+    /// <summary>Makes the error with what caused it.</summary>
+    public UsageException(string message, Exception inner)
+        : base(message, inner)
+    {
+    }
+}
