@@ -25,7 +25,7 @@ internal static class ReportPage
             "rounds" => RoundTable.Render(summary).Markup,
             "next" => NextSteps.Render(summary).Markup,
             "data" => data,
-            "echarts" => Resource("echarts.js"),
+            "echarts" => ECharts(Resource("echarts.js")),
             "script" => string.Join('\n', s_scripts.Select(Resource)),
             _ => throw new InvalidOperationException($"The report's template asks for '{name}', which nothing gives."),
         });
@@ -44,6 +44,15 @@ internal static class ReportPage
         }
 
         return page.Append(template, at, template.Length - at).ToString();
+    }
+
+    // The package's script is ECharts, then, joined by a comma, a statistics extension and glue for Blazor: ours to leave out.
+    private static string ECharts(string bundle)
+    {
+        int end = bundle.IndexOf(",function(t,e){\"object\"==typeof exports&&\"object\"==typeof module", StringComparison.Ordinal);
+        return end > 0
+            ? bundle[..end]
+            : throw new InvalidOperationException("The script of Vizor.ECharts is not laid out as that of the version built against.");
     }
 
     private static string Resource(string name)
