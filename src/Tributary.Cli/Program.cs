@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Invocation;
 using Tributary.Cli.Commands;
 using Tributary.Cli.Terminal;
 
@@ -9,9 +10,11 @@ var root = new RootCommand("Federated learning for large language models: data s
     ModelCommand.Create(),
 };
 root.Options.Add(Failures.Verbose);
+Examples.ShowInHelp(root);
 
 ParseResult parsed = root.Parse(args);
-if (parsed.Errors.Count > 0)
+// With --help, what is missing does not matter.
+if (parsed.Action is ParseErrorAction)
 {
     return Failures.Usage(parsed);
 }

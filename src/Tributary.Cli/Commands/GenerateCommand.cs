@@ -23,18 +23,14 @@ internal static class GenerateCommand
     {
         var command = new Command(
             "generate",
-            """
-            Let a model continue a text.
-
-            Examples:
-              tributary generate --model out/quickstart/model --prompt "What should I do with a fever?" --instruction
-              tributary generate --model models/stories260K --prompt "Once upon a time" --tokens 40
-            """)
+            "Let a model continue a text")
         {
             Model, Prompt, Instruction, Tokens, Temperature, Seed, Json,
         };
         command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => Task.FromResult(Run(parsed, cancellationToken))));
-        return command;
+        return command.WithExamples(
+            "generate --model out/quickstart/model --prompt \"What should I do with a fever?\" --instruction",
+            "generate --model models/stories260K --prompt \"Once upon a time\" --tokens 40");
     }
 
     private static int Run(ParseResult parsed, CancellationToken cancellationToken)

@@ -19,18 +19,12 @@ internal static class ModelCommand
     {
         var inspect = new Command(
             "inspect",
-            """
-            List the tensors of a model: names, types, shapes, how they are encoded, and bytes. Reads headers only.
-
-            Examples:
-              tributary model inspect out/quickstart/model
-              tributary model inspect message.safetensors --json
-            """)
+            "List the tensors of a model: names, types, shapes, encoding and bytes. Reads headers only")
         {
             ModelPath, Json,
         };
         inspect.SetAction((parsed, _) => Failures.GuardAsync(parsed, () => Task.FromResult(Inspect(parsed))));
-        return new Command("model", "Look at model files") { inspect };
+        return new Command("model", "Look at model files") { inspect.WithExamples("model inspect out/quickstart/model", "model inspect message.safetensors --json") };
     }
 
     private static int Inspect(ParseResult parsed)
@@ -65,8 +59,8 @@ internal static class ModelCommand
             table.AddRow(Markup.Escape(entry.Spec.Name), entry.Spec.DType.Name(), Markup.Escape(entry.Spec.Shape.ToString()), entry.Encoding.Name, Output.Bytes(entry.ByteLength));
         }
 
-        AnsiConsole.Write(table);
-        AnsiConsole.WriteLine($"{manifest.Count} tensors, {manifest.ElementCount:N0} parameters, {Output.Bytes(manifest.ByteLength)}");
+        Consoles.Out.Write(table);
+        Consoles.Out.WriteLine($"{manifest.Count} tensors, {manifest.ElementCount:N0} parameters, {Output.Bytes(manifest.ByteLength)}");
         return 0;
     }
 

@@ -27,19 +27,15 @@ internal static class SimulateCommand
     {
         var command = new Command(
             "simulate",
-            """
-            Run a federation in one process: a server and its sites, over real HTTP on loopback.
-
-            Examples:
-              tributary simulate samples/quickstart/job.yaml
-              tributary simulate job.yaml --precision int8 --rounds 3 --json
-              tributary simulate job.yaml --model ~/models/llama --data ~/data --out runs/first
-            """)
+            "Run a federation in one process: a server and its sites, over real HTTP on loopback")
         {
             JobPath, Out, Rounds, PrecisionName, StreamingName, ExchangeName, Seed, Data, Model, Port, Json,
         };
         command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => RunAsync(parsed, cancellationToken)));
-        return command;
+        return command.WithExamples(
+            "simulate samples/quickstart/job.yaml",
+            "simulate job.yaml --precision int8 --rounds 3 --json",
+            "simulate job.yaml --model ~/models/llama --data ~/data --out runs/first");
     }
 
     private static async Task<int> RunAsync(ParseResult parsed, CancellationToken cancellationToken)

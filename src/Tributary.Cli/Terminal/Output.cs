@@ -20,7 +20,7 @@ internal static class Output
             value /= 1024;
         }
 
-        return unit == 0 ? $"{bytes} B" : string.Create(CultureInfo.InvariantCulture, $"{value:0.0} {units[unit]}");
+        return unit == 0 ? $"{bytes} B" : $"{value.ToString(value < 100 ? "0.0" : "0", CultureInfo.InvariantCulture)} {units[unit]}";
     }
 
     /// <summary>A time such as <c>42 s</c> or <c>3:07</c>.</summary>

@@ -36,7 +36,7 @@ internal sealed class RunView
 
     public static async Task<RunSummary> ShowAsync(FederationSimulation simulation, Func<Action<JobEvent>, Task<RunSummary>> run)
     {
-        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) });
+        IAnsiConsole console = Consoles.Error;
         var view = new RunView(simulation, console);
         view.PrintHeader();
         if (Console.IsErrorRedirected)
