@@ -61,15 +61,17 @@ public abstract class Codec : TileEncoding
     public override int ByteLength(DType dtype, int elements) => checked(ScaleBytes(elements) + CodeBytes(elements));
 
     /// <summary>Encodes a tile, or a run of one that begins at a block's first element and is then read as a tile of its own.</summary>
-    /// <param name="values">Finite values. Only a tensor's last block may be short.</param>
+    /// <param name="values">Only a tensor's last block may be short.</param>
     /// <param name="scales">Receives <c>ScaleBytes(values.Length)</c> bytes.</param>
     /// <param name="codes">Receives <c>CodeBytes(values.Length)</c> bytes.</param>
+    /// <exception cref="TensorFormatException">A value is NaN or infinite. What has been written by then means nothing.</exception>
     public void Encode(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes)
     {
         CheckLengths(0, values.Length, scales.Length, codes.Length);
-        if (!values.IsEmpty)
+        int notFinite = values.IsEmpty ? -1 : EncodeValues(values, scales, codes);
+        if (notFinite >= 0)
         {
-            EncodeValues(values, scales, codes);
+            throw new TensorFormatException($"the value is {values[notFinite]} at element {notFinite}; only finite values can be encoded as {Name}");
         }
     }
 
@@ -91,7 +93,8 @@ public abstract class Codec : TileEncoding
     public void Decode(ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values) => Decode(0, scales, codes, values);
 
     /// <summary>Encodes at least one value; lengths have been checked.</summary>
-    private protected abstract void EncodeValues(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes);
+    /// <returns>The first element that is NaN or infinite, or -1.</returns>
+    private protected abstract int EncodeValues(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes);
 
     /// <summary>Decodes at least one value; lengths have been checked.</summary>
     private protected abstract void DecodeValues(int start, ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values);

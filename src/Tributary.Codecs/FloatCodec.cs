@@ -16,8 +16,16 @@ public sealed class FloatCodec : Codec
     /// <summary>The tensor itself, in this type.</summary>
     public override TensorSpec StoredAs(TensorSpec spec) => spec with { DType = _dtype };
 
-    private protected override void EncodeValues(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes) =>
-        DenseFloats.Narrow(values, _dtype, codes);
+    private protected override int EncodeValues(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes)
+    {
+        int notFinite = NotFinite.IndexIn(values, 0);
+        if (notFinite < 0)
+        {
+            DenseFloats.Narrow(values, _dtype, codes);
+        }
+
+        return notFinite;
+    }
 
     private protected override void DecodeValues(int start, ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values) =>
         DenseFloats.Widen(_dtype, codes, values);

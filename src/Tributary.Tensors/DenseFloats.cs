@@ -1,5 +1,3 @@
-using System.Buffers.Binary;
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 
 namespace Tributary.Tensors;
@@ -23,15 +21,10 @@ public static class DenseFloats
                 source.CopyTo(MemoryMarshal.AsBytes(values));
                 break;
             case DType.F16:
-                TensorPrimitives.ConvertToSingle(MemoryMarshal.Cast<byte, Half>(source), values);
+                SixteenBitFloats<HalfFormat>.Widen(MemoryMarshal.Cast<byte, ushort>(source), values);
                 break;
             case DType.BF16:
-                ReadOnlySpan<ushort> halves = MemoryMarshal.Cast<byte, ushort>(source);
-                for (int i = 0; i < values.Length; i++)
-                {
-                    values[i] = BitConverter.UInt32BitsToSingle((uint)halves[i] << 16);
-                }
-
+                SixteenBitFloats<BFloat16Format>.Widen(MemoryMarshal.Cast<byte, ushort>(source), values);
                 break;
             default:
                 throw NotAFloat(dtype);
@@ -50,19 +43,10 @@ public static class DenseFloats
                 MemoryMarshal.AsBytes(values).CopyTo(destination);
                 break;
             case DType.F16:
-                Span<Half> halves = MemoryMarshal.Cast<byte, Half>(destination);
-                for (int i = 0; i < values.Length; i++)
-                {
-                    halves[i] = (Half)Math.Clamp(values[i], -HalfMax, HalfMax);
-                }
-
+                SixteenBitFloats<HalfFormat>.Narrow(values, MemoryMarshal.Cast<byte, ushort>(destination));
                 break;
             case DType.BF16:
-                for (int i = 0; i < values.Length; i++)
-                {
-                    BinaryPrimitives.WriteUInt16LittleEndian(destination[(2 * i)..], ToBFloat16(values[i]));
-                }
-
+                SixteenBitFloats<BFloat16Format>.Narrow(values, MemoryMarshal.Cast<byte, ushort>(destination));
                 break;
             default:
                 throw NotAFloat(dtype);

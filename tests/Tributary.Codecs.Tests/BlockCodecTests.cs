@@ -1,9 +1,11 @@
-using System.Runtime.InteropServices;
+using Tributary.Codecs.Levels;
 
 namespace Tributary.Codecs.Tests;
 
 public sealed class BlockCodecTests
 {
+    private static readonly LevelTable[] Tables = [Nf4Levels.Table, Fp4Levels.Table, DynamicLevels.Table];
+
     [Fact]
     public void Element_2i_is_the_high_nibble_and_an_odd_end_is_padded_with_zero()
     {
@@ -15,14 +17,12 @@ public sealed class BlockCodecTests
     [Fact]
     public void A_value_equal_to_a_midpoint_goes_to_the_lower_level()
     {
-        foreach (BlockCodec codec in Precision.All.OfType<BlockCodec>())
+        foreach (LevelTable table in Tables)
         {
-            float[] levels = [.. codec.Levels.Codes.ToArray().Select(code => codec.Levels.Values[code])];
-            for (int i = 0; i < codec.Levels.Midpoints.Length; i++)
+            for (int i = 0; i < table.Midpoints.Length; i++)
             {
-                float midpoint = codec.Levels.Midpoints[i];
-                codec.Levels.Values[codec.Levels.Nearest(midpoint)].ShouldBe(levels[i]);
-                codec.Levels.Values[codec.Levels.Nearest(MathF.BitIncrement(midpoint))].ShouldBe(levels[i + 1]);
+                table.Nearest(table.Midpoints[i]).ShouldBe(table.Codes[i]);
+                table.Nearest(MathF.BitIncrement(table.Midpoints[i])).ShouldBe(table.Codes[i + 1]);
             }
         }
     }
@@ -30,11 +30,11 @@ public sealed class BlockCodecTests
     [Fact]
     public void Every_level_is_nearest_to_itself()
     {
-        foreach (BlockCodec codec in Precision.All.OfType<BlockCodec>())
+        foreach (LevelTable table in Tables)
         {
-            foreach (byte code in codec.Levels.Codes)
+            foreach (byte code in table.Codes)
             {
-                codec.Levels.Nearest(codec.Levels.Values[code]).ShouldBe(code);
+                table.Nearest(table.Values[code]).ShouldBe(code);
             }
         }
     }
@@ -51,7 +51,7 @@ public sealed class BlockCodecTests
     public void Only_the_short_block_divides_where_the_others_multiply_by_the_reciprocal()
     {
         // A quotient that differs from the product by one bit, put exactly on a midpoint, tells the two apart.
-        LevelTable levels = ((BlockCodec)Precision.Nf4).Levels;
+        LevelTable levels = Nf4Levels.Table;
         (float absmax, float value) = FindDisagreement(levels.Midpoints);
         float[] full = new float[64];
         (full[0], full[1]) = (absmax, value);

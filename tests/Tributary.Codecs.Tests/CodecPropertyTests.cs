@@ -1,5 +1,6 @@
 using FsCheck;
 using FsCheck.Fluent;
+using Tributary.Codecs.Levels;
 
 namespace Tributary.Codecs.Tests;
 
@@ -15,14 +16,21 @@ public sealed class CodecPropertyTests
         .Where(values => values.Chunk(64).All(block => block.Max(MathF.Abs) > 1.2e-38f))
         .ToArbitrary();
 
+    private static readonly (Codec Codec, double[] Levels)[] LevelsOf =
+    [
+        (Precision.Nf4, Ascending(Nf4Levels.Table)),
+        (Precision.Fp4, Ascending(Fp4Levels.Table)),
+        (Precision.Int8, Ascending(DynamicLevels.Table)),
+        (Precision.Int8b, [.. Enumerable.Range(-127, 255).Select(n => n / 127.0)]),
+    ];
+
     [Fact]
     public void A_decoded_value_is_within_half_a_level_of_what_was_encoded() => Prop.ForAll(Blocks, values =>
     {
-        foreach (BlockCodec codec in Precision.All.OfType<BlockCodec>())
+        foreach ((Codec codec, double[] levels) in LevelsOf)
         {
             Encoded encoded = Encoded.Of(codec, values);
             float[] decoded = encoded.Decode();
-            double[] levels = [.. codec.Levels.Codes.ToArray().Select(code => (double)codec.Levels.Values[code])];
             for (int i = 0; i < values.Length; i++)
             {
                 // Half the gap to the neighbour on the side where the value lies; at the outermost, to the end of the range.
@@ -45,10 +53,13 @@ public sealed class CodecPropertyTests
     [InlineData("fp4")]
     [InlineData("fp16")]
     [InlineData("bf16")]
+    [InlineData("int8b")]
     public void What_has_been_decoded_encodes_to_the_same_bytes(string precision) => Prop.ForAll(Blocks, values =>
     {
         Encoded first = Encoded.Of(Precision.Parse(precision), values);
         Encoded second = Encoded.Of(Precision.Parse(precision), first.Decode());
         return first.ScaleBytes.SequenceEqual(second.ScaleBytes) && first.CodeBytes.SequenceEqual(second.CodeBytes);
     }).QuickCheckThrowOnFailure();
+
+    private static double[] Ascending(LevelTable table) => [.. table.Codes.ToArray().Select(code => (double)table.Values[code])];
 }

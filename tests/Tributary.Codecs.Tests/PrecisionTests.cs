@@ -28,6 +28,7 @@ public sealed class PrecisionTests
     [InlineData("fp32", 100)]
     [InlineData("fp16", 50)]
     [InlineData("bf16", 50)]
+    [InlineData("int8b", 25.78)]
     [InlineData("int8", 25.02)]
     [InlineData("fp4", 14.06)]
     [InlineData("nf4", 14.06)]

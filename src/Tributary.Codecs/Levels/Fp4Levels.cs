@@ -5,7 +5,7 @@ namespace Tributary.Codecs.Levels;
 /// Code 8 would be minus zero; the encoder writes code 0 for both.
 /// </summary>
 /// <remarks>Source: bitsandbytes' FP4.</remarks>
-internal static class Fp4Levels
+internal readonly struct Fp4Levels : ILevels
 {
     public static LevelTable Table { get; } = new(
         0, 0.0625f / 12, 8f / 12, 12f / 12, 4f / 12, 6f / 12, 2f / 12, 3f / 12,

@@ -2,7 +2,7 @@ namespace Tributary.Codecs.Levels;
 
 /// <summary>The 16 levels of nf4, ascending: the quantiles of a normal distribution, with an exact zero.</summary>
 /// <remarks>Source: QLoRA (arXiv 2305.14314), appendix E; the digits are bitsandbytes'.</remarks>
-internal static class Nf4Levels
+internal readonly struct Nf4Levels : ILevels
 {
     public static LevelTable Table { get; } = new(
         -1, -0.6961928009986877f, -0.5250730514526367f, -0.39491748809814453f,

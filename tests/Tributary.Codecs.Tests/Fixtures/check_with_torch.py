@@ -43,6 +43,22 @@ def encode_blocks(values, block, levels, codes):
     return torch.cat(found), torch.stack(scales), torch.cat(decoded)
 
 
+def write_int8b(folder, values):
+    found, scales, decoded = [], [], []
+    for run in values.split(128):
+        absmax = run.abs().max()
+        divisor = absmax.clamp(min=1e-38)
+        short = len(run) < 128
+        scale = divisor if short else absmax
+        steps = ((run / divisor if short else run * (1 / divisor)).clamp(-1, 1) * 127).round()  # ties to even
+        found.append(steps.to(torch.int8))
+        scales.append(scale)
+        decoded.append(steps * torch.tensor(1 / 127) * scale)
+    torch.cat(found).numpy().tofile(folder / "int8b.codes")
+    torch.stack(scales).numpy().tofile(folder / "int8b.scales")
+    torch.cat(decoded).numpy().tofile(folder / "int8b.decoded")
+
+
 def main(folder):
     values = torch.from_numpy(np.fromfile(folder / "values.f32", "<f4"))
     given = torch.from_numpy(np.fromfile(folder / "int8.levels.f32", "<f4"))
@@ -59,6 +75,7 @@ def main(folder):
         found.to(torch.uint8).numpy().tofile(folder / f"{name}.codes")
         scales.numpy().tofile(folder / f"{name}.scales")
         decoded.numpy().tofile(folder / f"{name}.decoded")
+    write_int8b(folder, values)
     for name, narrow in (("fp16", values.clamp(-65504, 65504).half()), ("bf16", values.bfloat16())):
         narrow.view(torch.int16).numpy().tofile(folder / f"{name}.codes")
         narrow.float().numpy().tofile(folder / f"{name}.decoded")

@@ -1,7 +1,7 @@
-namespace Tributary.Codecs;
+namespace Tributary.Codecs.Levels;
 
 /// <summary>The values that a code can stand for, between -1 and 1, and the rule that picks one for a value.</summary>
-public sealed class LevelTable
+internal sealed class LevelTable
 {
     private readonly float[] _values;
     private readonly float[] _midpoints;
@@ -9,7 +9,7 @@ public sealed class LevelTable
 
     /// <summary>Makes a table.</summary>
     /// <param name="values">The value of each code. Where two codes have the same value, the encoder uses the first.</param>
-    internal LevelTable(params ReadOnlySpan<float> values)
+    public LevelTable(params ReadOnlySpan<float> values)
     {
         _values = values.ToArray();
         (float Value, byte Code)[] ascending =
