@@ -1,10 +1,12 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Tributary.Federation.Filters;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
+using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server;
 using Tributary.Simulation.Reports;
@@ -45,16 +47,16 @@ public sealed class FederationSimulation : IDisposable
     /// <summary>The model it starts from.</summary>
     public ModelSummary Model { get; }
 
-    /// <summary>Whether a run may use that output folder: it is new, or holds a run that was cut short.</summary>
-    public static bool MayRunIn(string outFolder) => !RunFolder.IsFinished(outFolder);
+    /// <summary>Whether a run may use its output folder: it is new, or holds the same run, cut short.</summary>
+    public static bool MayRun(SimulationOptions options) => RunFolder.Refuse(options.OutFolder, Describe(options)) is null;
 
     /// <summary>Checks everything that can be checked before work begins, and reads the sites' records.</summary>
     /// <exception cref="UsageException">Model, data or output folder cannot be used; the message names file and line.</exception>
     public static FederationSimulation Prepare(SimulationOptions options, TimeProvider time)
     {
-        if (RunFolder.IsFinished(options.OutFolder))
+        if (RunFolder.Refuse(options.OutFolder, Describe(options)) is { } reason)
         {
-            throw new UsageException($"{options.OutFolder}: holds the results of a finished run; give another --out, or remove it");
+            throw new UsageException(reason);
         }
 
         Checkpoint? model = null;
@@ -98,6 +100,7 @@ public sealed class FederationSimulation : IDisposable
     /// <exception cref="IOException">The port is in use, or a file cannot be written.</exception>
     public async Task<RunSummary> RunAsync(Action<JobEvent> report, CancellationToken cancellationToken)
     {
+        _folder.Begin(Describe(_options));
         DateTimeOffset started = _time.GetUtcNow();
         long start = Stopwatch.GetTimestamp();
         using var metrics = new MetricsFile(_folder.Metrics, _time);
@@ -114,6 +117,15 @@ public sealed class FederationSimulation : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Release(_model, _executors);
+
+    /// <summary>What a run is: two runs that say the same are the same run.</summary>
+    private static string Describe(SimulationOptions options) => JsonSerializer.Serialize(new
+    {
+        job = JsonSerializer.SerializeToElement(options.File.Job, WireJson.Default.Job),
+        model = Path.GetFullPath(options.ModelFolder),
+        data = Path.GetFullPath(options.DataFolder),
+        sites = options.File.Sites,
+    });
 
     private static BuiltinTrainer MakeTrainer(SimulationOptions options, JobFileSite site)
     {

@@ -33,8 +33,27 @@ internal sealed class RunFolder
 
     public string Site(string name) => Path.Combine(_root, "state", "sites", name);
 
-    /// <summary>Whether a folder holds the results of a run that has ended.</summary>
-    public static bool IsFinished(string root) => File.Exists(Summary(root));
+    /// <summary>
+    /// Whether a run may use a folder: it is new, or holds the same run (same job, model and data), cut short. Otherwise says why not.
+    /// </summary>
+    public static string? Refuse(string root, string run)
+    {
+        if (File.Exists(Summary(root)))
+        {
+            return $"{root}: holds the results of a finished run; give another --out, or remove it";
+        }
+
+        return File.Exists(State(root)) && File.ReadAllText(State(root)) != run
+            ? $"{root}: holds a run with other settings, model or data that was cut short; give another --out, or remove it"
+            : null;
+    }
+
+    /// <summary>Notes what is run here, so that it can be gone on with.</summary>
+    public void Begin(string run)
+    {
+        Directory.CreateDirectory(Server);
+        DurableFile.WriteText(State(_root), run);
+    }
 
     /// <summary>Writes a checkpoint folder with a model's weights, and under its final name only when it is whole.</summary>
     /// <param name="weights">The weights: a file or folder.</param>
@@ -75,6 +94,8 @@ internal sealed class RunFolder
         DurableFile.WriteText(Summary(_root), RunSummaryJson.Write(summary));
         Directory.Delete(Path.Combine(_root, "state"), recursive: true);
     }
+
+    private static string State(string root) => Path.Combine(root, "state", "run.json");
 
     private static string Summary(string root) => Path.Combine(root, "summary.json");
 }

@@ -54,9 +54,14 @@ internal static class SimulateCommand
             File = file,
             ModelFolder = model ?? throw new UsageException($"{path}: names no model; add 'model: FOLDER' or give --model"),
             DataFolder = parsed.GetValue(Data)?.FullName ?? folder,
-            OutFolder = parsed.GetValue(Out)?.FullName ?? FreeFolder(file.Job.Name),
+            OutFolder = parsed.GetValue(Out)?.FullName ?? string.Empty,
             Port = parsed.GetValue(Port),
         };
+
+        if (options.OutFolder.Length == 0)
+        {
+            options = options with { OutFolder = FreeFolder(options) };
+        }
 
         bool json = parsed.GetValue(Json);
         using FederationSimulation simulation = FederationSimulation.Prepare(options, TimeProvider.System);
@@ -108,7 +113,11 @@ internal static class SimulateCommand
         return names.Contains(text) ? Enum.Parse<T>(text, ignoreCase: true) : throw new UsageException($"{option} is '{text}', but should be one of {string.Join(", ", names)}");
     }
 
-    /// <summary>out/NAME, or with the next number where a finished run lies there; one that was cut short is gone on with.</summary>
-    private static string FreeFolder(string name) =>
-        Enumerable.Range(1, int.MaxValue).Select(number => Path.Combine("out", number == 1 ? name : $"{name}-{number}")).First(FederationSimulation.MayRunIn);
+    /// <summary>out/NAME, or with the next number where another run lies there; the same run, cut short, is gone on with.</summary>
+    private static string FreeFolder(SimulationOptions options)
+    {
+        string name = options.File.Job.Name;
+        return Enumerable.Range(1, int.MaxValue).Select(number => Path.GetFullPath(Path.Combine("out", number == 1 ? name : $"{name}-{number}")))
+            .First(folder => FederationSimulation.MayRun(options with { OutFolder = folder }));
+    }
 }

@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.Text.RegularExpressions;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Workflows;
 using Tributary.Simulation;
@@ -8,7 +9,7 @@ using Tributary.Training;
 namespace Tributary.Cli.Terminal;
 
 /// <summary>Errors as a colleague would put them, and the exit codes: 2 for what the user gave, 1 for what failed, 130 for Ctrl-C.</summary>
-internal static class Failures
+internal static partial class Failures
 {
     public const int Failed = 1;
     public const int WrongUsage = 2;
@@ -20,7 +21,7 @@ internal static class Failures
     {
         foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
         {
-            Console.Error.WriteLine(error.Message);
+            Console.Error.WriteLine(Kinds().Replace(error.Message, match => match.Groups["type"].Value is "Int32" or "UInt64" ? "as a whole number" : "as a number"));
         }
 
         Console.Error.WriteLine($"See 'tributary {string.Join(' ', Path(parsed.CommandResult))}--help'.");
@@ -52,6 +53,9 @@ internal static class Failures
         JobFailedException or IOException or UnauthorizedAccessException => Failed,
         _ => null,
     };
+
+    [GeneratedRegex(@"as expected type '(System\.Nullable`1\[)?System\.(?<type>\w+)\]?'", RegexOptions.ExplicitCapture, 1000)]
+    private static partial Regex Kinds();
 
     private static IEnumerable<string> Path(System.CommandLine.Parsing.SymbolResult? result)
     {

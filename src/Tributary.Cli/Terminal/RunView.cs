@@ -141,7 +141,7 @@ internal sealed class RunView
             };
             if (_losses.Count > 0)
             {
-                lines.Add(new Text("held-out loss  " + string.Join(" > ", _losses.TakeLast(8).Select(known => Output.Loss(known.Loss)))));
+                lines.Add(new Text("held-out loss  " + string.Join(" → ", _losses.TakeLast(8).Select(known => Output.Loss(known.Loss)))));
             }
 
             return new Rows(lines);
