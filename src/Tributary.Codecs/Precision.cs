@@ -30,8 +30,11 @@ public static class Precision
     /// <summary>4-bit quantiles of a normal distribution in blocks of 64: 14.06 % of fp32.</summary>
     public static Codec Nf4 { get; } = new BlockCodec<SixteenLevels<Nf4Levels>>("nf4", blockElements: 64);
 
+    /// <summary>nf4 whose scales are encoded in 8 bits: 12.90 % of fp32.</summary>
+    public static Codec Nf4n { get; } = new NestedCodec<SixteenLevels<Nf4Levels>>("nf4n");
+
     /// <summary>All precisions, widest first.</summary>
-    public static IReadOnlyList<Codec> All { get; } = [Fp32, Fp16, Bf16, Int8b, Int8, Fp4, Nf4];
+    public static IReadOnlyList<Codec> All { get; } = [Fp32, Fp16, Bf16, Int8b, Int8, Fp4, Nf4, Nf4n];
 
     /// <summary>Finds a precision by its name.</summary>
     /// <exception cref="FormatException">There is none of that name; the message lists those there are.</exception>
