@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Tributary.Tensors;
 
 namespace Tributary.Codecs;
@@ -68,7 +69,7 @@ public abstract class Codec : TileEncoding
     public void Encode(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes)
     {
         CheckLengths(0, values.Length, scales.Length, codes.Length);
-        int notFinite = values.IsEmpty ? -1 : EncodeValues(values, scales, codes);
+        int notFinite = EncodeTile(DType.F32, MemoryMarshal.AsBytes(values), scales, codes);
         if (notFinite >= 0)
         {
             throw new TensorFormatException($"the value is {values[notFinite]} at element {notFinite}; only finite values can be encoded as {Name}");
@@ -77,33 +78,35 @@ public abstract class Codec : TileEncoding
 
     /// <summary>Decodes a tile or a strip of one.</summary>
     /// <param name="start">The first element, counted from its tile's: a multiple of <see cref="BlockElements"/>.</param>
-    /// <param name="scales">Of each scale plane, one after the other, the groups that the strip touches.</param>
+    /// <param name="scales">Of each plane of scales, one after the other, the groups that the strip touches.</param>
     /// <param name="codes">The codes that the strip touches.</param>
     /// <param name="values">Receives the values.</param>
     public void Decode(int start, ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values)
     {
         CheckLengths(start, values.Length, scales.Length, codes.Length);
-        if (!values.IsEmpty)
-        {
-            DecodeValues(start, scales, codes, values);
-        }
+        DecodeStrip(start, scales, codes, DType.F32, MemoryMarshal.AsBytes(values));
     }
 
     /// <summary>Decodes a whole tile, or a run that was encoded as one.</summary>
     public void Decode(ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values) => Decode(0, scales, codes, values);
 
-    /// <summary>Encodes at least one value; lengths have been checked.</summary>
+    /// <summary>Encodes a tile of F32, F16 or BF16 elements; the caller has seen to the lengths.</summary>
     /// <returns>The first element that is NaN or infinite, or -1.</returns>
-    private protected abstract int EncodeValues(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes);
+    internal abstract int EncodeTile(DType dtype, ReadOnlySpan<byte> dense, Span<byte> scales, Span<byte> codes);
 
-    /// <summary>Decodes at least one value; lengths have been checked.</summary>
-    private protected abstract void DecodeValues(int start, ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values);
+    /// <summary>Decodes a strip to F32, F16 or BF16 elements; the caller has seen to the lengths.</summary>
+    internal abstract void DecodeStrip(int start, ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, DType dtype, Span<byte> dense);
 
     private void CheckLengths(int start, int elements, int scaleBytes, int codeBytes)
     {
         if (start % BlockElements != 0)
         {
             throw new ArgumentException($"{Name}: a strip cannot begin at element {start}, inside a block of {BlockElements}.");
+        }
+
+        if (elements > Tile.ElementsMax - start)
+        {
+            throw new ArgumentException($"{Name}: {elements} elements from {start} are more than a tile's {Tile.ElementsMax}.");
         }
 
         int scalesNeeded = ScaleBytes(start, elements);

@@ -51,11 +51,7 @@ public sealed class DequantizedSource : TensorSource
         int scaleBytes = codec.ScaleBytes(start, elements);
         using NativeBuffer buffer = NativeBuffer.Rent(scaleBytes + codec.CodeBytes(elements));
         ReadStrip(codec, beneath.Spec, tile, start, elements, buffer.Bytes);
-        ReadOnlySpan<byte> scales = buffer.Bytes[..scaleBytes];
-        ReadOnlySpan<byte> codes = buffer.Bytes[scaleBytes..];
-        using NativeBuffer values = NativeBuffer.RentFloats(elements);
-        codec.Decode(start, scales, codes, values.Floats);
-        DenseFloats.Narrow(values.Floats, dtype, destination);
+        codec.DecodeStrip(start, buffer.Bytes[..scaleBytes], buffer.Bytes[scaleBytes..], dtype, destination);
     }
 
     /// <summary>Reads the parts of each plane that a strip touches, one after the other.</summary>

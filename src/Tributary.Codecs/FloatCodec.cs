@@ -3,7 +3,7 @@ using Tributary.Tensors;
 namespace Tributary.Codecs;
 
 /// <summary>A precision that is itself a float type: no scales, and the codes are the elements in that type, little endian.</summary>
-public sealed class FloatCodec : Codec
+public sealed class FloatCodec : RunCodec
 {
     private readonly DType _dtype;
 
@@ -16,7 +16,7 @@ public sealed class FloatCodec : Codec
     /// <summary>The tensor itself, in this type.</summary>
     public override TensorSpec StoredAs(TensorSpec spec) => spec with { DType = _dtype };
 
-    private protected override int EncodeValues(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes)
+    private protected override int EncodeRun(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes)
     {
         int notFinite = NotFinite.IndexIn(values, 0);
         if (notFinite < 0)
@@ -27,6 +27,6 @@ public sealed class FloatCodec : Codec
         return notFinite;
     }
 
-    private protected override void DecodeValues(int start, ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values) =>
+    private protected override void DecodeRun(ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values) =>
         DenseFloats.Widen(_dtype, codes, values);
 }

@@ -60,34 +60,16 @@ public sealed class QuantizedSource : TensorSource
     private void Encode(TensorSpec spec, Tile tile, Span<byte> destination)
     {
         int elements = spec.TileElements(tile.Index);
-        using NativeBuffer buffer = NativeBuffer.RentFloats(elements);
-        Span<float> values = buffer.Floats;
-        if (spec.DType == DType.F32)
-        {
-            _dense.Read(tile, 0, buffer.Bytes);
-        }
-        else
-        {
-            using NativeBuffer narrow = NativeBuffer.Rent(elements * spec.DType.Size());
-            _dense.Read(tile, 0, narrow.Bytes);
-            DenseFloats.Widen(spec.DType, narrow.Bytes, values);
-        }
-
-        RequireFinite(spec, tile, values);
+        using NativeBuffer dense = NativeBuffer.Rent(elements * spec.DType.Size());
+        _dense.Read(tile, 0, dense.Bytes);
         int scaleBytes = _codec.ScaleBytes(elements);
-        _codec.Encode(values, destination[..scaleBytes], destination[scaleBytes..]);
-    }
-
-    private void RequireFinite(TensorSpec spec, Tile tile, ReadOnlySpan<float> values)
-    {
-        for (int i = 0; i < values.Length; i++)
+        int notFinite = _codec.EncodeTile(spec.DType, dense.Bytes, destination[..scaleBytes], destination[scaleBytes..]);
+        if (notFinite >= 0)
         {
-            if (!float.IsFinite(values[i]))
-            {
-                long element = (tile.Index * Tile.ElementsMax) + i;
-                throw new TensorFormatException(
-                    $"tensor '{spec.Name}' is {values[i]} at element {element}; only finite values can be sent as {_codec.Name}");
-            }
+            Span<float> value = stackalloc float[1];
+            DenseFloats.Widen(spec.DType, dense.Bytes.Slice(notFinite * spec.DType.Size(), spec.DType.Size()), value);
+            throw new TensorFormatException(
+                $"tensor '{spec.Name}' is {value[0]} at element {(tile.Index * Tile.ElementsMax) + notFinite}; only finite values can be sent as {_codec.Name}");
         }
     }
 }

@@ -24,7 +24,7 @@ internal sealed class Encoded
     public float[] Scales => MemoryMarshal.Cast<byte, float>(ScaleBytes).ToArray();
 
     /// <summary>One byte for each element's code; for 16-bit floats their two bytes.</summary>
-    public byte[] Unpacked => Codec.Name is "fp4" or "nf4"
+    public byte[] Unpacked => Codec.Name is "fp4" or "nf4" or "nf4n"
         ? [.. CodeBytes.SelectMany(pair => new[] { (byte)(pair >> 4), (byte)(pair & 0xF) }).Take(Elements)]
         : CodeBytes;
 

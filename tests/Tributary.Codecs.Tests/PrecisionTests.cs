@@ -32,6 +32,7 @@ public sealed class PrecisionTests
     [InlineData("int8", 25.02)]
     [InlineData("fp4", 14.06)]
     [InlineData("nf4", 14.06)]
+    [InlineData("nf4n", 12.90)]
     public void A_tile_takes_the_share_of_fp32_that_the_documents_promise(string precision, double percent)
     {
         int bytes = Precision.Parse(precision).ByteLength(DType.F32, Tile.ElementsMax);

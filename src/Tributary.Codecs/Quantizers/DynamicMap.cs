@@ -30,6 +30,12 @@ internal readonly struct DynamicMap : IQuantizer
     private static readonly int[] Entries = [.. EntriesOf(isNegative: false), .. EntriesOf(isNegative: true)];
     private static readonly float[] LevelOfCode = DynamicLevels.Table.Values.ToArray();
 
+    /// <summary>The levels by sixteens, for machines with registers of 16 floats.</summary>
+    private static readonly Vector512<float> L0 = Sixteen(0), L1 = Sixteen(1), L2 = Sixteen(2), L3 = Sixteen(3);
+    private static readonly Vector512<float> L4 = Sixteen(4), L5 = Sixteen(5), L6 = Sixteen(6), L7 = Sixteen(7);
+    private static readonly Vector512<float> L8 = Sixteen(8), L9 = Sixteen(9), LA = Sixteen(10), LB = Sixteen(11);
+    private static readonly Vector512<float> LC = Sixteen(12), LD = Sixteen(13), LE = Sixteen(14), LF = Sixteen(15);
+
     public static int CodeBits => 8;
 
     public static byte Code(float scaled) => DynamicLevels.Table.Nearest(scaled);
@@ -57,8 +63,16 @@ internal readonly struct DynamicMap : IQuantizer
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Vector512<float> Levels(Vector128<byte> codes)
     {
-        (Vector256<float> lower, Vector256<float> upper) = LevelsBy256(codes);
-        return Vector512.Create(lower, upper);
+        // Each permute looks up the lower five bits among 32 levels; the upper three, moved to the sign one by one, choose between them.
+        Vector512<int> code = Avx512F.ConvertToVector512Int32(codes);
+        Vector512<float> bit5 = Vector512.LessThan(code << 26, Vector512<int>.Zero).AsSingle();
+        Vector512<float> bit6 = Vector512.LessThan(code << 25, Vector512<int>.Zero).AsSingle();
+        Vector512<float> bit7 = Vector512.LessThan(code << 24, Vector512<int>.Zero).AsSingle();
+        Vector512<float> first = Vector512.ConditionalSelect(bit5, Avx512F.PermuteVar16x32x2(L2, code, L3), Avx512F.PermuteVar16x32x2(L0, code, L1));
+        Vector512<float> second = Vector512.ConditionalSelect(bit5, Avx512F.PermuteVar16x32x2(L6, code, L7), Avx512F.PermuteVar16x32x2(L4, code, L5));
+        Vector512<float> third = Vector512.ConditionalSelect(bit5, Avx512F.PermuteVar16x32x2(LA, code, LB), Avx512F.PermuteVar16x32x2(L8, code, L9));
+        Vector512<float> fourth = Vector512.ConditionalSelect(bit5, Avx512F.PermuteVar16x32x2(LE, code, LF), Avx512F.PermuteVar16x32x2(LC, code, LD));
+        return Vector512.ConditionalSelect(bit7, Vector512.ConditionalSelect(bit6, fourth, third), Vector512.ConditionalSelect(bit6, second, first));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -126,6 +140,8 @@ internal readonly struct DynamicMap : IQuantizer
             Unsafe.Add(ref levels, (int)((codes >> 16) & 0xFF)),
             Unsafe.Add(ref levels, (int)(codes >> 24)));
     }
+
+    private static Vector512<float> Sixteen(int index) => Vector512.Create(LevelOfCode.AsSpan(16 * index, 16));
 
     private static int[] EntriesOf(bool isNegative)
     {

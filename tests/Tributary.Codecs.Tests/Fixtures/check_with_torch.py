@@ -59,6 +59,18 @@ def write_int8b(folder, values):
     torch.cat(decoded).numpy().tofile(folder / "int8b.decoded")
 
 
+def write_nf4n(folder, values, tables):
+    _, levels, codes = tables["nf4"]
+    found, absmax, decoded = encode_blocks(values, 64, levels, codes)
+    mean = absmax.double().mean().float()
+    scale_codes, groups, scales = encode_blocks(absmax - mean, 256, *tables["int8"][1:])
+    with open(folder / "nf4n.scales", "wb") as file:
+        for part in (mean.reshape(1), groups, scale_codes.to(torch.uint8)):
+            part.numpy().tofile(file)
+    found.to(torch.uint8).numpy().tofile(folder / "nf4n.codes")
+    (levels[found] * (scales + mean).repeat_interleave(64)[: len(values)]).numpy().tofile(folder / "nf4n.decoded")
+
+
 def main(folder):
     values = torch.from_numpy(np.fromfile(folder / "values.f32", "<f4"))
     given = torch.from_numpy(np.fromfile(folder / "int8.levels.f32", "<f4"))
@@ -76,6 +88,7 @@ def main(folder):
         scales.numpy().tofile(folder / f"{name}.scales")
         decoded.numpy().tofile(folder / f"{name}.decoded")
     write_int8b(folder, values)
+    write_nf4n(folder, values, tables)
     for name, narrow in (("fp16", values.clamp(-65504, 65504).half()), ("bf16", values.bfloat16())):
         narrow.view(torch.int16).numpy().tofile(folder / f"{name}.codes")
         narrow.float().numpy().tofile(folder / f"{name}.decoded")
