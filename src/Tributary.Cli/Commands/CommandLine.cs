@@ -13,6 +13,7 @@ internal static class CommandLine
             SimulateCommand.Create(),
             GenerateCommand.Create(),
             ModelCommand.Create(),
+            BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);
         Examples.ShowInHelp(root);
