@@ -183,6 +183,12 @@ public sealed class FaultyProxy : IAsyncDisposable
                 }
             }
         }
+        catch
+        {
+            Reset(from);
+            Reset(to);
+            throw;
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
