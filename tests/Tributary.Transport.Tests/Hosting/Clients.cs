@@ -16,3 +16,9 @@ public sealed class Clients : IDisposable
 
     public void Dispose() => Http.Dispose();
 }
+
+/// <summary>Passes progress on where it happens, so that a test can act at that very point.</summary>
+public sealed class OnProgress(Action<TransferProgress> act) : IProgress<TransferProgress>
+{
+    public void Report(TransferProgress value) => act(value);
+}

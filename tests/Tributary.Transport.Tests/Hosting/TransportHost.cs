@@ -28,6 +28,9 @@ public sealed class TransportHost : IAsyncDisposable
     /// <summary>Every commit that the server's own bookkeeping was told about.</summary>
     public ConcurrentQueue<ObjectDescriptor> Commits { get; } = [];
 
+    /// <summary>The next requests are answered with 503 and this Retry-After, or none.</summary>
+    public ConcurrentQueue<string?> Unavailable { get; } = [];
+
     public static async Task<TransportHost> StartAsync(string folder, ProgressRule? rule = null)
     {
         var host = new TransportHost(folder);
@@ -36,6 +39,17 @@ public sealed class TransportHost : IAsyncDisposable
         builder.Logging.AddProvider(new QueueLogger(host._log));
         builder.WebHost.UseUrls("http://127.0.0.1:0");
         host._app = builder.Build();
+        host._app.Use(next => context =>
+        {
+            if (!host.Unavailable.TryDequeue(out string? retryAfter))
+            {
+                return next(context);
+            }
+
+            context.Response.StatusCode = StatusCodes.Status503ServiceUnavailable;
+            context.Response.Headers.RetryAfter = retryAfter;
+            return Task.CompletedTask;
+        });
         ServingOptions options = rule is null ? new ServingOptions() : new ServingOptions { Progress = rule };
         ILoggerFactory loggers = host._app.Services.GetRequiredService<ILoggerFactory>();
         var objects = new ObjectHandlers(options, TimeProvider.System, loggers.CreateLogger<ObjectHandlers>());
