@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace Tributary.Transport;
 
 /// <summary>
@@ -85,8 +87,9 @@ internal sealed class Transfer : IDisposable
             {
                 return await attempt(cancellationToken);
             }
-            catch (Exception e) when (e is TransientException or HttpRequestException or IOException)
+            catch (Exception e) when (e is TransientException or HttpRequestException or IOException or SocketException)
             {
+                // HttpClient wraps what a socket throws, but not where a new connection is reset before it has asked for its peer's address.
                 _lastFailure = e;
                 if (Gauge.FailedAttempt(Gauge.Wire > before, _options.Progress.Window))
                 {

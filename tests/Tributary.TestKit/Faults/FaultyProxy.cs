@@ -94,11 +94,8 @@ public sealed class FaultyProxy : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private static void Reset(Socket socket)
-    {
-        socket.LingerState = new LingerOption(enable: true, seconds: 0);
-        socket.Dispose();
-    }
+    /// <summary>Ends a connection at once and unsent bytes with it; a second call does nothing.</summary>
+    private static void Reset(Socket socket) => socket.Close(timeout: 0);
 
     private void Plan(List<long>[] plans, ProxyDirection direction, long position)
     {

@@ -147,7 +147,7 @@ public sealed class FaultTests : IAsyncLifetime
         });
         TransferResult result = await DownloadAsync(OneByOne, progress, Cancel);
         result.Descriptor.Digest.ShouldBe(replacement.Descriptor.Digest);
-        (await File.ReadAllBytesAsync(Target, Cancel)).ShouldBe(other);
+        (await File.ReadAllBytesAsync(Target, Cancel)).ShouldBeBytes(other);
     }
 
     [Fact]
@@ -207,5 +207,5 @@ public sealed class FaultTests : IAsyncLifetime
     private Task<TransferResult> DownloadAsync(TransferOptions options, OnProgress? progress, CancellationToken cancellationToken) =>
         _clients.With(options).DownloadAsync(Object, Target, new DownloadRequest { Progress = progress }, cancellationToken);
 
-    private async Task ShouldHaveArrivedAsync(string path) => (await File.ReadAllBytesAsync(path, Cancel)).ShouldBe(_bytes);
+    private async Task ShouldHaveArrivedAsync(string path) => (await File.ReadAllBytesAsync(path, Cancel)).ShouldBeBytes(_bytes);
 }

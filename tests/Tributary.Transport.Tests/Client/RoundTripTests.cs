@@ -22,12 +22,12 @@ public sealed class RoundTripTests : IDisposable
         using var source = UploadSource.FromFile(path);
 
         TransferResult up = await _clients.With().UploadAsync(host.UploadAddress("u"), source, null, Cancel);
-        (await File.ReadAllBytesAsync(host.UploadPath("u"), Cancel)).ShouldBe(bytes);
+        (await File.ReadAllBytesAsync(host.UploadPath("u"), Cancel)).ShouldBeBytes(bytes);
         host.Publish("o", ObjectFile.Open(host.UploadPath("u"), up.Descriptor));
         TransferResult down = await _clients.With().DownloadAsync(
             host.ObjectAddress("o"), _scratch.PathOf("target"), new DownloadRequest { Digest = up.Descriptor.Digest }, Cancel);
 
-        (await File.ReadAllBytesAsync(_scratch.PathOf("target"), Cancel)).ShouldBe(bytes);
+        (await File.ReadAllBytesAsync(_scratch.PathOf("target"), Cancel)).ShouldBeBytes(bytes);
         down.Descriptor.Digest.ShouldBe(up.Descriptor.Digest);
         (up.BytesOnWire, down.BytesOnWire).ShouldBe((length, length));
         File.Exists(_scratch.PathOf("target.partial")).ShouldBeFalse();

@@ -29,7 +29,7 @@ public sealed class StreamingTests : IDisposable
                 ValueTask.FromResult<IReadOnlyList<long>>(StagedFileTests.UnitEnds(streaming, descriptor.Length) ?? []),
         };
         await _clients.With().DownloadAsync(host.ObjectAddress("o"), _scratch.PathOf("target"), request, Cancel);
-        (await File.ReadAllBytesAsync(_scratch.PathOf("target"), Cancel)).ShouldBe(_bytes);
+        (await File.ReadAllBytesAsync(_scratch.PathOf("target"), Cancel)).ShouldBeBytes(_bytes);
         ChunkStore.HeldBytes.ShouldBe(held);
     }
 
@@ -62,7 +62,7 @@ public sealed class StreamingTests : IDisposable
         source.Write(_bytes.AsSpan(half));
         TransferResult result = await upload;
         source.Complete();
-        (await File.ReadAllBytesAsync(host.UploadPath("u"), Cancel)).ShouldBe(_bytes);
+        (await File.ReadAllBytesAsync(host.UploadPath("u"), Cancel)).ShouldBeBytes(_bytes);
         (result.BytesOnWire, result.PartsMoved).ShouldBe((Length, 21));
     }
 
@@ -89,7 +89,7 @@ public sealed class StreamingTests : IDisposable
         ObjectDescriptor descriptor = await client.DescribeAsync(host.ObjectAddress("o"), Cancel);
         byte[] header = new byte[100_000];
         await client.ReadAsync(host.ObjectAddress("o"), descriptor, 8, header, Cancel);
-        header.ShouldBe(_bytes[8..100_008]);
+        header.ShouldBeBytes(_bytes[8..100_008]);
         _bytes[0]++;
         await host.PublishAsync("o", _scratch.Write("other", _bytes), PartBytes);
         (await Should.ThrowAsync<TransferException>(client.ReadAsync(host.ObjectAddress("o"), descriptor, 8, header, Cancel)))

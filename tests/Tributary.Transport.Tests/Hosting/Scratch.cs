@@ -38,3 +38,13 @@ public sealed class Scratch : IDisposable
 
     public void Dispose() => Directory.Delete(Folder, recursive: true);
 }
+
+/// <summary>Comparing long runs of bytes quickly.</summary>
+public static class ByteAssertions
+{
+    public static void ShouldBeBytes(this byte[] actual, byte[] expected)
+    {
+        actual.Length.ShouldBe(expected.Length);
+        actual.AsSpan().CommonPrefixLength(expected).ShouldBe(expected.Length, "the first byte that differs");
+    }
+}

@@ -45,7 +45,7 @@ public sealed class UploadTests : IAsyncDisposable
         await ShouldBeMissing("[]");
         using HttpResponseMessage commit = await CommitAsync(Descriptor.ToJson());
         commit.StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await File.ReadAllBytesAsync(_host!.UploadPath("u"), Cancel)).ShouldBe(_bytes);
+        (await File.ReadAllBytesAsync(_host!.UploadPath("u"), Cancel)).ShouldBeBytes(_bytes);
     }
 
     [Fact]
@@ -132,7 +132,7 @@ public sealed class UploadTests : IAsyncDisposable
         problem.GetProperty("differ").GetRawText().ShouldBe("[[1,1]]");
         (await PutAsync(1, PartOf(1))).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         await OkAsync(await CommitAsync(Descriptor.ToJson()));
-        (await File.ReadAllBytesAsync(_host!.UploadPath("u"), Cancel)).ShouldBe(_bytes);
+        (await File.ReadAllBytesAsync(_host!.UploadPath("u"), Cancel)).ShouldBeBytes(_bytes);
     }
 
     [Theory]

@@ -52,7 +52,7 @@ public sealed class ObjectServingTests : IAsyncDisposable
         response.Content.Headers.ContentRange!.ToString().ShouldBe($"bytes {from}-{to - 1}/{Length}");
         response.Headers.ETag!.Tag.ShouldBe($"\"{_file.Descriptor.Digest}\"");
         response.Headers.ETag.IsWeak.ShouldBeFalse();
-        (await response.Content.ReadAsByteArrayAsync(Cancel)).ShouldBe(_bytes[from..to]);
+        (await response.Content.ReadAsByteArrayAsync(Cancel)).ShouldBeBytes(_bytes[from..to]);
     }
 
     [Theory]
@@ -66,7 +66,7 @@ public sealed class ObjectServingTests : IAsyncDisposable
         using HttpResponseMessage response = await GetAsync(range);
         response.StatusCode.ShouldBe(HttpStatusCode.OK);
         response.Headers.AcceptRanges.ShouldBe(["bytes"]);
-        (await response.Content.ReadAsByteArrayAsync(Cancel)).ShouldBe(_bytes);
+        (await response.Content.ReadAsByteArrayAsync(Cancel)).ShouldBeBytes(_bytes);
     }
 
     [Theory]

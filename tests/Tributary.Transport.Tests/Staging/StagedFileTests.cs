@@ -35,10 +35,10 @@ public sealed class StagedFileTests : IDisposable
             file.Complete();
             byte[] read = new byte[Length];
             file.Read(0, read);
-            read.ShouldBe(_bytes);
+            read.ShouldBeBytes(_bytes);
         }
 
-        File.ReadAllBytes(_scratch.PathOf("f")).ShouldBe(_bytes);
+        File.ReadAllBytes(_scratch.PathOf("f")).ShouldBeBytes(_bytes);
         File.Exists(_scratch.PathOf("f.partial")).ShouldBeFalse();
         ChunkStore.HeldBytes.ShouldBe(held);
     }
@@ -65,7 +65,7 @@ public sealed class StagedFileTests : IDisposable
             file.Complete();
         }
 
-        File.ReadAllBytes(_scratch.PathOf("f")).ShouldBe(_bytes);
+        File.ReadAllBytes(_scratch.PathOf("f")).ShouldBeBytes(_bytes);
     }
 
     [Fact]
@@ -131,7 +131,7 @@ public sealed class StagedFileTests : IDisposable
             file.Complete();
         }
 
-        File.ReadAllBytes(_scratch.PathOf("f")).ShouldBe(_bytes[..3000]);
+        File.ReadAllBytes(_scratch.PathOf("f")).ShouldBeBytes(_bytes[..3000]);
     }
 
     [Fact]
