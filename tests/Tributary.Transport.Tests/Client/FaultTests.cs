@@ -81,6 +81,18 @@ public sealed class FaultTests : IAsyncLifetime
         _proxy.Passed(ProxyDirection.Down).ShouldBeLessThan(Length + (2L * PartBytes) + 20_000);
     }
 
+    [Theory]
+    [InlineData(ProxyDirection.Up)]
+    [InlineData(ProxyDirection.Down)]
+    public async Task A_connection_that_died_silently_is_replaced_before_the_transfer_gives_up(ProxyDirection direction)
+    {
+        _proxy.FreezeAt(direction, (3 * PartBytes) + 30_000);
+        TransferOptions options = OneByOne with { Progress = new ProgressRule(1, TimeSpan.FromSeconds(4)) };
+        TransferResult result = await (direction == ProxyDirection.Up ? UploadAsync(options) : DownloadAsync(options));
+        await ShouldHaveArrivedAsync(direction == ProxyDirection.Up ? _host.UploadPath("u") : Target);
+        (result.Retries, result.PartsMoved).ShouldBe((1, 11));
+    }
+
     [Fact]
     public async Task An_upload_goes_on_when_the_server_is_restarted_in_the_middle()
     {

@@ -32,7 +32,6 @@ public sealed class GivingUpTests : IAsyncLifetime
         var progress = new OnProgress(value => _proxy.BytesPerSecondUp = value.BytesDone >= 8 * PartBytes ? 2000 : 0);
         TransferException e = await FailAsync(Impatient, progress);
         e.Failure.ShouldBe(TransferFailure.Stalled);
-        e.Message.ShouldContain("moved within 00:00:01, at least 64.0 KiB are asked for");
         e.Message.ShouldContain("of 4096.0 KiB were done; the same call goes on from there");
         e.Progress.BytesDone.ShouldBeInRange(8 * PartBytes, Length - 1);
         _proxy.BytesPerSecondUp = 0;
@@ -45,7 +44,7 @@ public sealed class GivingUpTests : IAsyncLifetime
         await _host.DisposeAsync();
         TransferException e = await FailAsync(Impatient, null);
         e.Failure.ShouldBe(TransferFailure.Stalled);
-        e.Message.ShouldContain("The last failure was:");
+        e.Message.ShouldContain("only 0 bytes moved within 00:00:01, at least 64.0 KiB are asked for. The last failure was:");
         e.InnerException.ShouldNotBeNull();
     }
 
