@@ -3,11 +3,11 @@ using Tributary.Tensors;
 namespace Tributary.Codecs;
 
 /// <summary>A precision that is itself a float type: no scales, and the codes are the elements in that type, little endian.</summary>
-public sealed class FloatCodec : RunCodec
+internal sealed class FloatCodec : RunCodec
 {
     private readonly DType _dtype;
 
-    internal FloatCodec(string name, DType dtype)
+    public FloatCodec(string name, DType dtype)
         : base(name, blockElements: 1, new Plane(dtype.Size(), 1)) => _dtype = dtype;
 
     /// <inheritdoc/>

@@ -8,7 +8,7 @@ namespace Tributary.Codecs;
 /// A codec whose tiles can be worked on in runs that know nothing of each other: 16-bit elements are widened and narrowed a run at
 /// a time, in the first-level cache, not in a pass of their own.
 /// </summary>
-public abstract class RunCodec : Codec
+internal abstract class RunCodec : Codec
 {
     /// <summary>A multiple of every block; 16 KiB as fp32.</summary>
     private const int RunElements = Tile.StripAlignment;

@@ -47,6 +47,15 @@ public sealed class KernelTests
         Bits(values).ShouldBe([.. all.Select(bits => (uint)bits << 16)]);
     }
 
+    [Fact]
+    public void Infinity_and_NaN_narrow_as_the_scalar_does_wherever_they_stand()
+    {
+        float[] values = TestValues.Gaussian(100, seed: 9);
+        (values[3], values[20], values[37], values[99]) = (float.NaN, float.PositiveInfinity, float.NegativeInfinity, -float.NaN);
+        using var digest = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        CompareNarrowing(values, digest);
+    }
+
     [Theory]
     [InlineData("DOTNET_EnableAVX512")]
     [InlineData("DOTNET_EnableAVX512v2")]

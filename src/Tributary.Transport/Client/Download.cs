@@ -20,7 +20,7 @@ internal sealed class Download(
         for (int replaced = 0; ; replaced++)
         {
             ObjectDescriptor descriptor =
-                await transfer.TryAsync(token => DescribeAsync(http, address, clock, token), cancellationToken);
+                await transfer.TryAsync((_, token) => DescribeAsync(http, address, clock, token), cancellationToken);
             if (request.Digest is { } wanted && !string.Equals(wanted, descriptor.Digest, StringComparison.Ordinal))
             {
                 throw new TransferException(
@@ -113,7 +113,7 @@ internal sealed class Download(
                         return;
                     }
 
-                    await transfer.TryAsync(inner => FetchPartAsync(file, descriptor, part, inner), token);
+                    await transfer.TryAsync((attempt, inner) => FetchPartAsync(file, descriptor, part, attempt, inner), token);
                     Local(() => Record(file, journal, descriptor, part));
                     transfer.Gauge.Accept(layout.BytesOf(part));
                 },
@@ -127,13 +127,20 @@ internal sealed class Download(
     private async Task ResumeAsync(StagedFile file, PartJournal journal, ObjectDescriptor descriptor, CancellationToken cancellationToken)
     {
         PartLayout layout = descriptor.Layout;
-        if (file.Resumed)
+        try
         {
-            await journal.VerifyAsync(file.Handle, layout, cancellationToken);
+            if (file.Resumed)
+            {
+                await journal.VerifyAsync(file.Handle, layout, cancellationToken);
+            }
+            else
+            {
+                journal.DropAll();
+            }
         }
-        else
+        catch (IOException e)
         {
-            journal.DropAll();
+            throw CannotWrite(e);
         }
 
         long done = 0;
@@ -146,7 +153,8 @@ internal sealed class Download(
         transfer.Gauge.Begin(done, layout.Length);
     }
 
-    private async Task<bool> FetchPartAsync(StagedFile file, ObjectDescriptor descriptor, int part, CancellationToken cancellationToken)
+    private async Task<bool> FetchPartAsync(
+        StagedFile file, ObjectDescriptor descriptor, int part, Attempt attempt, CancellationToken cancellationToken)
     {
         long offset = descriptor.Layout.OffsetOf(part);
         int length = descriptor.Layout.BytesOf(part);
@@ -169,7 +177,7 @@ internal sealed class Download(
                     }
 
                     filled += read;
-                    transfer.Gauge.Move(read);
+                    attempt.Move(read);
                 }
 
                 hash.AppendData(step.Span);
@@ -222,7 +230,10 @@ internal sealed class Download(
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new TransferException(TransferFailure.LocalFile, $"{targetPath} cannot be written: {e.Message}", e);
+            throw CannotWrite(e);
         }
     }
+
+    private TransferException CannotWrite(Exception e) =>
+        new(TransferFailure.LocalFile, $"{targetPath} cannot be written: {e.Message}", e);
 }

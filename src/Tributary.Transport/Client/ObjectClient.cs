@@ -43,7 +43,7 @@ public sealed class ObjectClient
     public async Task<ObjectDescriptor> DescribeAsync(Uri address, CancellationToken cancellationToken)
     {
         using var transfer = Begin($"Reading the descriptor of {address}", null, up: false, cancellationToken);
-        return await transfer.RunAsync(token => transfer.TryAsync(inner => Download.DescribeAsync(_http, address, _clock, inner), token));
+        return await transfer.RunAsync(token => transfer.TryAsync((_, inner) => Download.DescribeAsync(_http, address, _clock, inner), token));
     }
 
     /// <summary>Reads a run of an object's bytes into memory, for instance a header, and not more than a few MiB.</summary>
@@ -66,13 +66,13 @@ public sealed class ObjectClient
         try
         {
             await transfer.RunAsync(token => transfer.TryAsync(
-                async inner =>
+                async (attempt, inner) =>
                 {
                     using HttpResponseMessage response =
                         await Download.GetRangeAsync(_http, address, descriptor, offset, destination.Length, _clock, inner);
                     await using Stream body = await response.Content.ReadAsStreamAsync(inner);
                     await body.ReadExactlyAsync(destination, inner);
-                    transfer.Gauge.Move(destination.Length);
+                    attempt.Move(destination.Length);
                     return true;
                 },
                 token));

@@ -1,3 +1,5 @@
+using System.Net.Sockets;
+
 namespace Tributary.Transport;
 
 /// <summary>
@@ -74,21 +76,22 @@ internal sealed class Transfer : IDisposable
     }
 
     /// <summary>Tries something until it succeeds or fails for good, with growing waits in between.</summary>
-    public async Task<T> TryAsync<T>(Func<CancellationToken, Task<T>> attempt, CancellationToken cancellationToken)
+    public async Task<T> TryAsync<T>(Func<Attempt, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
     {
         using TransferGauge.Busy busy = Gauge.Work();
         for (int failures = 0; ; failures++)
         {
-            long before = Gauge.Wire;
+            Attempt attempt = Gauge.Attempt();
             TimeSpan wait;
             try
             {
-                return await attempt(cancellationToken);
+                return await TryOnceAsync(work, attempt, cancellationToken);
             }
-            catch (Exception e) when (e is TransientException or HttpRequestException or IOException)
+            catch (Exception e) when (e is TransientException or HttpRequestException or IOException or SocketException)
             {
+                // HttpClient wraps what a socket throws, but not where a new connection is reset before it has asked for its peer's address.
                 _lastFailure = e;
-                if (Gauge.FailedAttempt(Gauge.Wire > before, _options.Progress.Window))
+                if (Gauge.FailedAttempt(attempt.Moved > 0, _options.Progress.Window))
                 {
                     throw new TransferException(
                         TransferFailure.Stalled,
@@ -107,6 +110,25 @@ internal sealed class Transfer : IDisposable
     {
         _stop.Dispose();
         _watch.Dispose();
+    }
+
+    /// <summary>
+    /// An attempt over a connection that has silently died is abandoned after half a window, so that it can be made again over another
+    /// one while the transfer as a whole is still within its rule.
+    /// </summary>
+    private async Task<T> TryOnceAsync<T>(Func<Attempt, CancellationToken, Task<T>> work, Attempt attempt, CancellationToken cancellationToken)
+    {
+        var rule = new ProgressRule(1, _options.Progress.Window / 2);
+        using var watch = new ProgressWatch(rule, _clock, () => attempt.Moved);
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, watch.Token);
+        try
+        {
+            return await work(attempt, stop.Token);
+        }
+        catch (OperationCanceledException e) when (watch.IsStalled && !cancellationToken.IsCancellationRequested)
+        {
+            throw new TransientException($"after {ByteText.Of(attempt.Moved)} nothing moved on its connection for {rule.Window}.", null, e);
+        }
     }
 
     private string HowFar => $"{Gauge.Text}; the same call goes on from there.";

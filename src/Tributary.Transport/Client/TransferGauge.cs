@@ -72,6 +72,9 @@ internal sealed class TransferGauge(IProgress<TransferProgress>? listener, TimeP
         Report();
     }
 
+    /// <summary>Begins an attempt at something.</summary>
+    public Attempt Attempt() => new(this);
+
     /// <summary>Begins something during which bytes ought to move; dispose ends it.</summary>
     public Busy Work()
     {
@@ -107,6 +110,20 @@ internal sealed class TransferGauge(IProgress<TransferProgress>? listener, TimeP
     internal readonly struct Busy(TransferGauge gauge) : IDisposable
     {
         public void Dispose() => Interlocked.Decrement(ref gauge._busy);
+    }
+}
+
+/// <summary>One attempt at moving something, with the bytes that it moved itself.</summary>
+internal sealed class Attempt(TransferGauge gauge)
+{
+    private long _moved;
+
+    public long Moved => Interlocked.Read(ref _moved);
+
+    public void Move(int bytes)
+    {
+        Interlocked.Add(ref _moved, bytes);
+        gauge.Move(bytes);
     }
 }
 

@@ -14,7 +14,7 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
         const int RoundsMax = 5;
         for (int round = 1; ; round++)
         {
-            UploadStateJson state = await transfer.TryAsync(StateAsync, cancellationToken);
+            UploadStateJson state = await transfer.TryAsync((_, token) => StateAsync(token), cancellationToken);
             PartLayout layout = LayoutOf(state);
             _digests = _digests.Length == layout.Count ? _digests : new Sha256Digest?[layout.Count];
             transfer.Gauge.Begin(0, layout.Length);
@@ -24,7 +24,7 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
             var claimed = new ObjectDescriptor(state.Id, layout, digests);
             try
             {
-                ObjectDescriptor committed = await transfer.TryAsync(token => CommitAsync(claimed, token), cancellationToken);
+                ObjectDescriptor committed = await transfer.TryAsync((_, token) => CommitAsync(claimed, token), cancellationToken);
                 return new TransferResult(committed, transfer.Gauge.Wire, transfer.Gauge.PartsMoved, transfer.Gauge.Retries);
             }
             catch (TransferException e) when (e.ProblemType is ProblemTypes.PartsMissing or ProblemTypes.PartsDiffer && round < RoundsMax)
@@ -83,14 +83,16 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
             return;
         }
 
-        await transfer.TryAsync(token => PutAsync(part, offset, length, digest, token), cancellationToken);
+        await transfer.TryAsync(
+            (attempt, token) => PutAsync(part, offset, length, digest, attempt, token), cancellationToken);
         transfer.Gauge.Accept(length);
     }
 
-    private async Task<bool> PutAsync(int part, long offset, int length, Sha256Digest digest, CancellationToken cancellationToken)
+    private async Task<bool> PutAsync(
+        int part, long offset, int length, Sha256Digest digest, Attempt attempt, CancellationToken cancellationToken)
     {
         Uri target = ClientJson.Below(address, string.Create(CultureInfo.InvariantCulture, $"parts/{part}"));
-        using var content = new PartContent(source, offset, length, transfer.Gauge.Move);
+        using var content = new PartContent(source, offset, length, attempt.Move);
         using var put = new HttpRequestMessage(HttpMethod.Put, target) { Content = content };
         content.Headers.Add(DigestField.ContentDigest, DigestField.Format(digest));
         try

@@ -57,6 +57,11 @@ public sealed class ObjectUpload : IDisposable
     {
         ArgumentException.ThrowIfNullOrEmpty(id);
         ArgumentNullException.ThrowIfNull(layout);
+        if (File.Exists(path) && !PartJournal.Exists(path))
+        {
+            throw Foreign(path, layout);
+        }
+
         var journal = PartJournal.Open(path, layout, digest: null);
         StagedFile? file = null;
         try
@@ -64,7 +69,7 @@ public sealed class ObjectUpload : IDisposable
             if (File.Exists(path))
             {
                 return journal.Missing.Any()
-                    ? throw new IOException($"{path} is there already, but not as an upload of {layout.Length} bytes that was committed.")
+                    ? throw Foreign(path, layout)
                     : new ObjectUpload(id, path, layout, journal, file: null);
             }
 
@@ -239,6 +244,9 @@ public sealed class ObjectUpload : IDisposable
             _commitGate.Release();
         }
     }
+
+    private static IOException Foreign(string path, PartLayout layout) =>
+        new($"{path} is there already, but not as an upload of {layout.Length} bytes that was committed.");
 
     private Problem? Refuse(ObjectDescriptor claimed)
     {

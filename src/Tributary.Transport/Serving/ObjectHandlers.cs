@@ -64,11 +64,8 @@ public sealed partial class ObjectHandlers
     }
 
     /// <summary>Answers GET and HEAD for an object's descriptor.</summary>
-    public Task DescribeAsync(HttpContext context, ObjectDescriptor descriptor)
-    {
-        context.Response.Headers.ETag = Tag(descriptor).ToString();
-        return JsonBody.WriteAsync(context, StatusCodes.Status200OK, DescriptorJson.From(descriptor), TransportJson.Default.DescriptorJson);
-    }
+    public Task DescribeAsync(HttpContext context, ObjectDescriptor descriptor) =>
+        JsonBody.WriteAsync(context, StatusCodes.Status200OK, DescriptorJson.From(descriptor), TransportJson.Default.DescriptorJson);
 
     private static EntityTagHeaderValue Tag(ObjectDescriptor descriptor) => new($"\"{descriptor.Digest}\"");
 

@@ -67,6 +67,8 @@ internal sealed class PartJournal : IDisposable
         }
     }
 
+    public static bool Exists(string path) => File.Exists(path + Suffix);
+
     public static void Delete(string path) => File.Delete(path + Suffix);
 
     public void Add(int part, Sha256Digest digest)

@@ -31,6 +31,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     private readonly long[] _passed = new long[2];
     private readonly List<long>[] _flips = [[], []];
     private readonly List<long>[] _cuts = [[], []];
+    private readonly List<long>[] _freezes = [[], []];
     private readonly Task _accepting;
     private int _targetPort;
 
@@ -73,6 +74,9 @@ public sealed class FaultyProxy : IAsyncDisposable
     /// <summary>Cuts the connection that carries the byte at that position, before that byte.</summary>
     public void CutAt(ProxyDirection direction, long position) => Plan(_cuts, direction, position);
 
+    /// <summary>Lets nothing more through on the connection that carries the byte at that position, and tells neither end.</summary>
+    public void FreezeAt(ProxyDirection direction, long position) => Plan(_freezes, direction, position);
+
     /// <summary>Cuts all connections now.</summary>
     public void CutAll()
     {
@@ -94,11 +98,8 @@ public sealed class FaultyProxy : IAsyncDisposable
         _stop.Dispose();
     }
 
-    private static void Reset(Socket socket)
-    {
-        socket.LingerState = new LingerOption(enable: true, seconds: 0);
-        socket.Dispose();
-    }
+    /// <summary>Ends a connection at once and unsent bytes with it; a second call does nothing.</summary>
+    private static void Reset(Socket socket) => socket.Close(timeout: 0);
 
     private void Plan(List<long>[] plans, ProxyDirection direction, long position)
     {
@@ -164,10 +165,15 @@ public sealed class FaultyProxy : IAsyncDisposable
                     return;
                 }
 
-                int pass = Harm(buffer.AsSpan(0, read), direction);
+                int pass = Harm(buffer.AsSpan(0, read), direction, out bool frozen);
                 for (int sent = 0; sent < pass;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, pass - sent), _stop.Token);
+                }
+
+                if (frozen)
+                {
+                    await Task.Delay(Timeout.Infinite, _stop.Token);
                 }
 
                 if (pass < read)
@@ -183,6 +189,12 @@ public sealed class FaultyProxy : IAsyncDisposable
                 }
             }
         }
+        catch
+        {
+            Reset(from);
+            Reset(to);
+            throw;
+        }
         finally
         {
             ArrayPool<byte>.Shared.Return(buffer);
@@ -190,19 +202,14 @@ public sealed class FaultyProxy : IAsyncDisposable
     }
 
     /// <summary>Counts the bytes, flips what is to be flipped, and says how many of them go on.</summary>
-    private int Harm(Span<byte> bytes, ProxyDirection direction)
+    private int Harm(Span<byte> bytes, ProxyDirection direction, out bool frozen)
     {
         lock (_gate)
         {
             long begin = _passed[(int)direction];
             int pass = bytes.Length;
-            int cut = _cuts[(int)direction].FindIndex(position => position < begin + pass);
-            if (cut >= 0)
-            {
-                pass = (int)Math.Max(0, _cuts[(int)direction][cut] - begin);
-                _cuts[(int)direction].RemoveAt(cut);
-            }
-
+            frozen = Stops(_freezes[(int)direction], begin, ref pass);
+            _ = frozen || Stops(_cuts[(int)direction], begin, ref pass);
             Interlocked.Add(ref _passed[(int)direction], pass);
             for (int at = 0; at < pass; at++)
             {
@@ -215,5 +222,20 @@ public sealed class FaultyProxy : IAsyncDisposable
 
             return pass;
         }
+    }
+
+    /// <summary>Whether one of the positions is among the bytes that pass; if so, it is used up and only those before it pass.</summary>
+    private static bool Stops(List<long> positions, long begin, ref int pass)
+    {
+        long end = begin + pass;
+        int at = positions.FindIndex(position => position < end);
+        if (at < 0)
+        {
+            return false;
+        }
+
+        pass = (int)Math.Max(0, positions[at] - begin);
+        positions.RemoveAt(at);
+        return true;
     }
 }
