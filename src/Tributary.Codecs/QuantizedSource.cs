@@ -13,8 +13,11 @@ public sealed class QuantizedSource : TensorSource
     private readonly Codec _codec;
 
     /// <summary>Makes the view; nothing is read yet.</summary>
+    /// <param name="dense">The tensors.</param>
+    /// <param name="codec">The precision.</param>
+    /// <param name="only">Which tensors are encoded, of those that the precision encodes; null for all.</param>
     /// <exception cref="ArgumentException">A tensor of the source is already encoded.</exception>
-    public QuantizedSource(TensorSource dense, Codec codec)
+    public QuantizedSource(TensorSource dense, Codec codec, Func<TensorSpec, bool>? only = null)
     {
         ArgumentNullException.ThrowIfNull(dense);
         ArgumentNullException.ThrowIfNull(codec);
@@ -27,7 +30,7 @@ public sealed class QuantizedSource : TensorSource
         _dense = dense;
         _codec = codec;
         Manifest = new TensorManifest(
-            dense.Manifest.Select(entry => codec.Encodes(entry.Spec.DType) ? new TensorEntry(entry.Spec, codec) : entry));
+            dense.Manifest.Select(entry => codec.Encodes(entry.Spec.DType) && only?.Invoke(entry.Spec) != false ? new TensorEntry(entry.Spec, codec) : entry));
     }
 
     /// <inheritdoc/>

@@ -7,12 +7,6 @@ namespace Tributary.Simulation;
 /// <summary>The folder of a run: what comes out of it, and until it has ended the state that it can go on from.</summary>
 internal sealed class RunFolder
 {
-    /// <summary>What a checkpoint folder holds besides weights and belongs to every model made from it.</summary>
-    private static readonly string[] Companions =
-    [
-        "config.json", "generation_config.json", "tokenizer.json", "tokenizer_config.json", "tokenizer.model", "special_tokens_map.json", "chat_template.jinja",
-    ];
-
     private readonly string _root;
 
     public RunFolder(string root)
@@ -69,12 +63,7 @@ internal sealed class RunFolder
         }
 
         Directory.CreateDirectory(partial);
-        foreach (string companion in Companions.Where(name => File.Exists(Path.Combine(modelFolder, name))))
-        {
-            // Read and written, not copied: a copy would keep the access rights of a folder that may be read-only.
-            DurableFile.WriteText(Path.Combine(partial, companion), File.ReadAllText(Path.Combine(modelFolder, companion)));
-        }
-
+        CheckpointCompanions.Copy(modelFolder, partial);
         using (Checkpoint checkpoint = Checkpoint.Open(weights))
         {
             CheckpointWriter.Write(checkpoint, partial, cancellationToken: cancellationToken);

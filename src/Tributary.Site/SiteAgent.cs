@@ -190,7 +190,7 @@ public sealed class SiteAgent : IDisposable
     {
         try
         {
-            message.WriteTo(spool.Write, cancellationToken);
+            message.WriteTo(spool.Write, Environment.ProcessorCount, cancellationToken);
         }
         catch (Exception e)
         {

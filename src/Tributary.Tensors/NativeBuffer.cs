@@ -5,7 +5,8 @@ using System.Runtime.InteropServices;
 namespace Tributary.Tensors;
 
 /// <summary>
-/// A rented run of native memory, for tiles: outside the garbage collector's heap, aligned to 64 bytes, reused. Dispose gives it back.
+/// A rented run of native memory, for tiles: outside the garbage collector's heap, aligned to 64 bytes, reused. Dispose gives it back,
+/// and then whoever rents next may get the same object: whoever disposed it must forget it.
 /// The pool keeps at most <see cref="KeptBytesMax"/> bytes that nobody uses; its contents are whatever the last renter left.
 /// </summary>
 public sealed unsafe class NativeBuffer : MemoryManager<byte>
@@ -15,20 +16,20 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
 
     private const int Alignment = 64;
 
-    private static readonly ConcurrentDictionary<int, ConcurrentBag<nint>> Kept = new();
+    // The buffers themselves are kept, not their addresses, so that renting allocates nothing once the pool is warm.
+    private static readonly ConcurrentDictionary<int, ConcurrentBag<NativeBuffer>> Kept = new();
     private static long s_keptBytes;
     private static long s_rented;
 
     private readonly int _capacity;
-    private readonly int _length;
-    private nint _address;
+    private readonly nint _address;
+    private int _length;
+    private int _isRented;
 
-    private NativeBuffer(nint address, int capacity, int length)
+    private NativeBuffer(int capacity)
     {
-        _address = address;
         _capacity = capacity;
-        _length = length;
-        Interlocked.Increment(ref s_rented);
+        _address = (nint)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
     }
 
     /// <summary>The number of buffers that are rented now; a test that ends with more than it began has found a leak.</summary>
@@ -45,16 +46,19 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
         int capacity = (int)Math.Min(int.MaxValue - Alignment, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, 4096)));
-        if (Kept.TryGetValue(capacity, out ConcurrentBag<nint>? bag) && bag.TryTake(out nint address))
+        if (Kept.TryGetValue(capacity, out ConcurrentBag<NativeBuffer>? bag) && bag.TryTake(out NativeBuffer? buffer))
         {
             Interlocked.Add(ref s_keptBytes, -capacity);
         }
         else
         {
-            address = (nint)NativeMemory.AlignedAlloc((nuint)capacity, Alignment);
+            buffer = new NativeBuffer(capacity);
         }
 
-        return new NativeBuffer(address, capacity, length);
+        buffer._length = length;
+        Volatile.Write(ref buffer._isRented, 1);
+        Interlocked.Increment(ref s_rented);
+        return buffer;
     }
 
     /// <summary>Rents a buffer for that many floats.</summary>
@@ -63,7 +67,7 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
     /// <inheritdoc/>
     public override Span<byte> GetSpan()
     {
-        ObjectDisposedException.ThrowIf(_address == 0, this);
+        ObjectDisposedException.ThrowIf(Volatile.Read(ref _isRented) == 0, this);
         return new Span<byte>((void*)_address, _length);
     }
 
@@ -78,8 +82,7 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        nint address = Interlocked.Exchange(ref _address, 0);
-        if (address == 0)
+        if (Interlocked.Exchange(ref _isRented, 0) == 0)
         {
             return;
         }
@@ -87,11 +90,11 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
         Interlocked.Decrement(ref s_rented);
         if (Interlocked.Add(ref s_keptBytes, _capacity) <= KeptBytesMax)
         {
-            Kept.GetOrAdd(_capacity, static _ => []).Add(address);
+            Kept.GetOrAdd(_capacity, static _ => []).Add(this);
             return;
         }
 
         Interlocked.Add(ref s_keptBytes, -_capacity);
-        NativeMemory.AlignedFree((void*)address);
+        NativeMemory.AlignedFree((void*)_address);
     }
 }

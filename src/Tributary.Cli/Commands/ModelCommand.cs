@@ -2,10 +2,9 @@ using System.CommandLine;
 using System.Text.Json;
 using Spectre.Console;
 using Tributary.Cli.Terminal;
-using Tributary.Codecs.Messages;
+using Tributary.Codecs.Layouts;
 using Tributary.Simulation;
 using Tributary.Tensors;
-using Tributary.Tensors.Checkpoints;
 
 namespace Tributary.Cli.Commands;
 
@@ -24,7 +23,13 @@ internal static class ModelCommand
             ModelPath, Json,
         };
         inspect.SetAction((parsed, _) => Failures.GuardAsync(parsed, () => Task.FromResult(Inspect(parsed))));
-        return new Command("model", "Look at model files") { inspect.WithExamples("model inspect out/quickstart/model", "model inspect message.safetensors --json") };
+        return new Command("model", "Look at and convert model files")
+        {
+            inspect.WithExamples("model inspect out/quickstart/model", "model inspect message.safetensors --json"),
+            ConvertCommands.Quantize(),
+            ConvertCommands.Dequantize(),
+            CompareCommand.Create(),
+        };
     }
 
     private static int Inspect(ParseResult parsed)
@@ -64,13 +69,7 @@ internal static class ModelCommand
         return 0;
     }
 
-    private static TensorSource Open(string path)
-    {
-        if (File.Exists(path))
-        {
-            return MessageFile.Open(path);
-        }
-
-        return Directory.Exists(path) ? Checkpoint.Open(path) : throw new UsageException($"{path}: there is no such file or folder");
-    }
+    /// <summary>Opens a model of any layout.</summary>
+    internal static TensorSource Open(string path) =>
+        Path.Exists(path) ? ModelConversion.Open(path) : throw new UsageException($"{path}: there is no such file or folder");
 }

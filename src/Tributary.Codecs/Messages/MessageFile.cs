@@ -1,4 +1,5 @@
 using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
 using Tributary.Tensors.Safetensors;
 
 namespace Tributary.Codecs.Messages;
@@ -38,6 +39,11 @@ public sealed class MessageFile : TensorSource
             throw;
         }
     }
+
+    /// <summary>Opens a checkpoint folder or file whose tensors may be encoded.</summary>
+    /// <exception cref="FileNotFoundException">There are no weights there.</exception>
+    /// <exception cref="TensorFormatException">A file is malformed; the message names it.</exception>
+    public static Checkpoint OpenCheckpoint(string path) => Checkpoint.Open(path, Open);
 
     /// <summary>Plans the message of a source, whose tensors may be encoded.</summary>
     public static SafetensorsWriter Plan(TensorSource source) => new(source, MessageFormat.Describe(source.Manifest));

@@ -15,63 +15,70 @@ public sealed class Checkpoint : TensorSource
     /// <summary>The name of the file that says which tensor lies in which shard.</summary>
     public const string IndexName = FileName + ".index.json";
 
-    private readonly SafetensorsFile[] _files;
-    private readonly (int File, int Tensor)[] _places;
+    private readonly Part[] _parts;
+    private readonly (int Part, int Tensor)[] _places;
 
-    private Checkpoint(SafetensorsFile[] files)
+    private Checkpoint(Part[] parts)
     {
-        _files = files;
-        _places = [.. files.SelectMany((file, f) => Enumerable.Range(0, file.Manifest.Count).Select(t => (f, t)))];
-        Manifest = new TensorManifest(files.SelectMany(file => file.Manifest));
+        _parts = parts;
+        _places = [.. parts.SelectMany((part, p) => Enumerable.Range(0, part.Tensors.Manifest.Count).Select(t => (p, t)))];
+        Manifest = new TensorManifest(parts.SelectMany(part => part.Tensors.Manifest));
     }
 
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 
     /// <summary>The files the weights lie in.</summary>
-    public IEnumerable<string> Files => _files.Select(file => file.Path);
+    public IEnumerable<string> Files => _parts.Select(part => part.Path);
 
-    /// <summary>Opens a checkpoint.</summary>
+    /// <summary>Opens a checkpoint of plain safetensors files.</summary>
     /// <param name="path">A .safetensors file or a folder.</param>
     /// <exception cref="FileNotFoundException">There are no weights there; the message says what was looked for.</exception>
     /// <exception cref="TensorFormatException">A file is malformed, or the index and the shards disagree.</exception>
-    public static Checkpoint Open(string path)
+    public static Checkpoint Open(string path) => Open(path, SafetensorsFile.Open);
+
+    /// <summary>Opens a checkpoint whose files are read in the caller's way.</summary>
+    /// <param name="path">A .safetensors file or a folder.</param>
+    /// <param name="openFile">Opens one of its files.</param>
+    /// <exception cref="FileNotFoundException">There are no weights there; the message says what was looked for.</exception>
+    /// <exception cref="TensorFormatException">A file is malformed, or the index and the shards disagree.</exception>
+    public static Checkpoint Open(string path, Func<string, TensorSource> openFile)
     {
         if (File.Exists(path))
         {
-            return new Checkpoint([SafetensorsFile.Open(path)]);
+            return new Checkpoint([new Part(path, openFile(path))]);
         }
 
         string single = Path.Combine(path, FileName);
         if (File.Exists(single))
         {
-            return new Checkpoint([SafetensorsFile.Open(single)]);
+            return new Checkpoint([new Part(single, openFile(single))]);
         }
 
         string index = Path.Combine(path, IndexName);
         return File.Exists(index)
-            ? OpenShards(path, index)
+            ? OpenShards(path, index, openFile)
             : throw new FileNotFoundException($"{path}: no weights there; expected a .safetensors file, or a folder with {FileName} or {IndexName}");
     }
 
     /// <inheritdoc/>
     public override void Read(Tile tile, int offset, Span<byte> destination)
     {
-        (int file, int tensor) = _places[tile.Tensor];
-        _files[file].Read(tile with { Tensor = tensor }, offset, destination);
+        (int part, int tensor) = _places[tile.Tensor];
+        _parts[part].Tensors.Read(tile with { Tensor = tensor }, offset, destination);
     }
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
-        Close(_files);
+        Close(_parts);
         base.Dispose(disposing);
     }
 
-    private static Checkpoint OpenShards(string folder, string index)
+    private static Checkpoint OpenShards(string folder, string index, Func<string, TensorSource> openFile)
     {
         Dictionary<string, string> shardByTensor = ReadIndex(index);
-        var files = new List<SafetensorsFile>();
+        var parts = new List<Part>();
         try
         {
             foreach (string shard in shardByTensor.Values.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal))
@@ -82,26 +89,26 @@ public sealed class Checkpoint : TensorSource
                 }
 
                 string path = Path.Combine(folder, shard);
-                files.Add(File.Exists(path) ? SafetensorsFile.Open(path) : throw new TensorFormatException($"{index}: names shard '{shard}', which is not in the folder"));
+                parts.Add(File.Exists(path) ? new Part(path, openFile(path)) : throw new TensorFormatException($"{index}: names shard '{shard}', which is not in the folder"));
             }
 
-            CheckAgainstIndex(index, shardByTensor, files);
-            return new Checkpoint([.. files]);
+            CheckAgainstIndex(index, shardByTensor, parts);
+            return new Checkpoint([.. parts]);
         }
         catch
         {
-            Close(files);
+            Close(parts);
             throw;
         }
     }
 
-    private static void CheckAgainstIndex(string index, Dictionary<string, string> shardByTensor, List<SafetensorsFile> files)
+    private static void CheckAgainstIndex(string index, Dictionary<string, string> shardByTensor, List<Part> parts)
     {
         var missing = new HashSet<string>(shardByTensor.Keys, StringComparer.Ordinal);
-        foreach (SafetensorsFile file in files)
+        foreach (Part part in parts)
         {
-            string shard = Path.GetFileName(file.Path);
-            foreach (TensorEntry entry in file.Manifest)
+            string shard = Path.GetFileName(part.Path);
+            foreach (TensorEntry entry in part.Tensors.Manifest)
             {
                 if (!shardByTensor.TryGetValue(entry.Spec.Name, out string? expected) || expected != shard)
                 {
@@ -133,11 +140,13 @@ public sealed class Checkpoint : TensorSource
         }
     }
 
-    private static void Close(IEnumerable<SafetensorsFile> files)
+    private static void Close(IEnumerable<Part> parts)
     {
-        foreach (SafetensorsFile file in files)
+        foreach (Part part in parts)
         {
-            file.Dispose();
+            part.Tensors.Dispose();
         }
     }
+
+    private sealed record Part(string Path, TensorSource Tensors);
 }

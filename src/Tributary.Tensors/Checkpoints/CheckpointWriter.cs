@@ -18,13 +18,22 @@ public static class CheckpointWriter
     /// Writes the weights into a folder: one file, or shards with an index where they are larger than
     /// <paramref name="shardBytesMax"/>. A tensor is never divided.
     /// </summary>
-    public static void Write(TensorSource weights, string folder, long shardBytesMax = ShardBytesMaxDefault, CancellationToken cancellationToken = default)
+    public static void Write(TensorSource weights, string folder, long shardBytesMax = ShardBytesMaxDefault, CancellationToken cancellationToken = default) =>
+        Write(weights, folder, static source => new SafetensorsWriter(source, Metadata), shardBytesMax, cancellationToken);
+
+    /// <summary>Writes weights whose files are laid out in the caller's way.</summary>
+    /// <param name="weights">The weights.</param>
+    /// <param name="folder">The folder; made if it is not there.</param>
+    /// <param name="plan">Plans the file of the weights, or of a shard's part of them.</param>
+    /// <param name="shardBytesMax">The largest shard in bytes.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public static void Write(TensorSource weights, string folder, Func<TensorSource, SafetensorsWriter> plan, long shardBytesMax, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(folder);
         List<List<int>> shards = Divide(weights.Manifest, shardBytesMax);
         if (shards.Count <= 1)
         {
-            new SafetensorsWriter(weights, Metadata).WriteFile(Path.Combine(folder, Checkpoint.FileName), cancellationToken);
+            plan(weights).WriteFile(Path.Combine(folder, Checkpoint.FileName), Environment.ProcessorCount, cancellationToken);
             return;
         }
 
@@ -33,7 +42,7 @@ public static class CheckpointWriter
         {
             string name = $"model-{s + 1:D5}-of-{shards.Count:D5}.safetensors";
             using var part = new SelectedTensors(weights, shards[s]);
-            new SafetensorsWriter(part, Metadata).WriteFile(Path.Combine(folder, name), cancellationToken);
+            plan(part).WriteFile(Path.Combine(folder, name), Environment.ProcessorCount, cancellationToken);
             foreach (TensorEntry entry in part.Manifest)
             {
                 shardByTensor.Add(entry.Spec.Name, name);

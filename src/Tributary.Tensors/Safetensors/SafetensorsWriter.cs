@@ -29,23 +29,25 @@ public sealed class SafetensorsWriter
     public IEnumerable<long> TensorEnds => Enumerable.Range(0, _order.Length).Select(i => Header.Offset(i) + _source.Manifest[_order[i]].ByteLength);
 
     /// <summary>Writes header and tiles to a sink, in the order of the file.</summary>
-    public void WriteTo(ByteSink sink, CancellationToken cancellationToken = default)
+    /// <param name="sink">Takes the bytes, on the caller's thread.</param>
+    /// <param name="threads">The threads that read tiles (and so encode, decode, merge); the bytes do not depend on it.</param>
+    /// <param name="cancellationToken">Looked at between tiles.</param>
+    public void WriteTo(ByteSink sink, int threads, CancellationToken cancellationToken)
     {
         sink(Header.Bytes.Span);
-        foreach (int tensor in _order)
-        {
-            TensorEntry entry = _source.Manifest[tensor];
-            for (long index = 0; index < entry.Spec.TileCount; index++)
-            {
-                cancellationToken.ThrowIfCancellationRequested();
-                using NativeBuffer buffer = NativeBuffer.Rent(entry.TileBytes(index));
-                _source.Read(new Tile(tensor, index), 0, buffer.Bytes);
-                sink(buffer.Bytes);
-            }
-        }
+        IEnumerable<Tile> tiles = _order.SelectMany(tensor => Tiles(tensor));
+        ParallelTiles.ForEachInOrder(_source, tiles, threads, (_, bytes) => sink(bytes), cancellationToken);
     }
 
     /// <summary>Writes a file: under a temporary name, to the disk, then renamed, so that the path never names half a file.</summary>
-    public void WriteFile(string path, CancellationToken cancellationToken = default) =>
-        DurableFile.Write(path, Header.FileLength, stream => WriteTo(stream.Write, cancellationToken));
+    public void WriteFile(string path, int threads, CancellationToken cancellationToken) =>
+        DurableFile.Write(path, Header.FileLength, stream => WriteTo(stream.Write, threads, cancellationToken));
+
+    private IEnumerable<Tile> Tiles(int tensor)
+    {
+        for (long index = 0; index < _source.Manifest[tensor].Spec.TileCount; index++)
+        {
+            yield return new Tile(tensor, index);
+        }
+    }
 }

@@ -1,7 +1,6 @@
 using System.Runtime.ExceptionServices;
-using Tributary.Tensors;
 
-namespace Tributary.Codecs;
+namespace Tributary.Tensors;
 
 /// <summary>Takes the bytes of a tile. They are borrowed: gone when it returns.</summary>
 public delegate void TileSink(Tile tile, ReadOnlySpan<byte> bytes);

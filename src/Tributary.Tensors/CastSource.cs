@@ -1,0 +1,42 @@
+namespace Tributary.Tensors;
+
+/// <summary>A view of dense tensors whose floats have another type: F32, F16 (clamped to the finite halves) or BF16.</summary>
+public sealed class CastSource : TensorSource
+{
+    private readonly TensorSource _source;
+
+    /// <summary>Makes the view.</summary>
+    /// <exception cref="ArgumentException">The type is not F32, F16 or BF16, or a tensor is not dense.</exception>
+    public CastSource(TensorSource source, DType dtype)
+    {
+        if (!dtype.IsTrainable() || !source.Manifest.IsDense)
+        {
+            throw new ArgumentException($"Only dense floats can be cast, and only to F32, F16 or BF16, not to {dtype.Name()}.");
+        }
+
+        _source = source;
+        Manifest = new TensorManifest(source.Manifest.Select(entry => entry.Spec.DType.IsTrainable() ? new TensorEntry(entry.Spec with { DType = dtype }) : entry));
+    }
+
+    /// <inheritdoc/>
+    public override TensorManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public override void Read(Tile tile, int offset, Span<byte> destination)
+    {
+        DType from = _source.Manifest[tile.Tensor].Spec.DType;
+        DType to = Manifest[tile.Tensor].Spec.DType;
+        if (from == to)
+        {
+            _source.Read(tile, offset, destination);
+            return;
+        }
+
+        int elements = destination.Length / to.Size();
+        using NativeBuffer bytes = NativeBuffer.Rent(elements * from.Size());
+        using NativeBuffer values = NativeBuffer.RentFloats(elements);
+        _source.Read(tile, offset / to.Size() * from.Size(), bytes.Bytes);
+        DenseFloats.Widen(from, bytes.Bytes, values.Floats);
+        DenseFloats.Narrow(values.Floats, to, destination);
+    }
+}
