@@ -75,8 +75,9 @@ public sealed class SiteAgent : IDisposable
         {
             // The same, said in answer to the result.
         }
-        catch (Exception e) when (!cancellationToken.IsCancellationRequested)
+        catch (Exception e)
         {
+            cancellationToken.ThrowIfCancellationRequested();
             await ReportFailureAsync(task, e.Message, cancellationToken);
         }
     }
@@ -227,16 +228,19 @@ public sealed class SiteAgent : IDisposable
     private async Task<TransferResult> UploadAsync(Uri address, StagedFile spool, TransferRelay progress, CancellationToken cancellationToken)
     {
         const int BeginningsMax = 5;
+        long bytes = 0;
         for (int begun = 1; ; begun++)
         {
             await _patience.TryAsync(token => _server.BeginUploadAsync(address, spool.Length, token), cancellationToken);
             try
             {
-                return await _objects.UploadAsync(address, spool, progress, cancellationToken);
+                TransferResult sent = await _objects.UploadAsync(address, spool, progress, cancellationToken);
+                return sent with { BytesOnWire = bytes + sent.BytesOnWire };
             }
             catch (TransferException e) when (e.ProblemType == ProblemTypes.UploadNotFound && begun < BeginningsMax)
             {
                 // The server was started again meanwhile: begun once more, the upload goes on with the parts that had arrived.
+                bytes += e.Progress.BytesOnWire;
             }
         }
     }

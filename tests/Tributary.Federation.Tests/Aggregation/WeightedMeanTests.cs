@@ -23,6 +23,12 @@ public sealed class WeightedMeanTests
         Prop.ForAll(cases.ToArbitrary(), each => CheckAgainstDouble(each.Sources, each.Seed, [each.Rows, each.Columns])).Check(Config.QuickThrowOnFailure.WithMaxTest(60));
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(64)]
+    public void As_few_and_as_many_sources_as_there_may_be_have_the_mean_of_double_arithmetic(int sources) => CheckAgainstDouble(sources, seed: 5, [37, 11]);
+
     [Fact]
     public void One_source_alone_is_its_own_mean_bit_by_bit()
     {

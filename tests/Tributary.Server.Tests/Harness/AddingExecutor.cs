@@ -14,6 +14,9 @@ internal sealed class AddingExecutor(float amount, long samples) : Executor
     /// <summary>Awaited before the work is done.</summary>
     public Func<TaskData, CancellationToken, Task> Before { get; init; } = static (_, _) => Task.CompletedTask;
 
+    /// <summary>What it returns in place of the trained model.</summary>
+    public Func<TensorSource, TensorSource> Result { get; init; } = static trained => trained;
+
     public override async Task<TaskResult> ExecuteAsync(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         Done.Enqueue($"{task.Name} {task.Round}");
@@ -24,7 +27,7 @@ internal sealed class AddingExecutor(float amount, long samples) : Executor
             [MetricNames.HeldOutTokens] = 10,
         };
         return task.Name == TaskNames.Train
-            ? new TaskResult(Add(task.Model), samples, metrics)
+            ? new TaskResult(Result(Add(task.Model)), samples, metrics)
             : new TaskResult(null, 0, metrics);
     }
 

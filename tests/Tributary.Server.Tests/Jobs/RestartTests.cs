@@ -3,6 +3,8 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
 using Tributary.Server.Tests.Harness;
+using Tributary.Tensors;
+using Tributary.Tensors.Safetensors;
 using Tributary.TestKit;
 
 namespace Tributary.Server.Tests.Jobs;
@@ -65,6 +67,29 @@ public sealed class RestartTests
         JobRecord record = await job;
         record.Results.Count.ShouldBe(8);
         (await File.ReadAllBytesAsync(record.LastModel, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task An_upload_that_the_servers_end_interrupts_goes_on_with_the_parts_that_had_arrived()
+    {
+        using var initial = new MemorySource(MemorySource.Gaussian("w", DType.F32, [5, Tile.ElementsMax], 1));
+        long length = initial.Manifest.ByteLength;
+        await using TestServer server = await TestServer.StartAsync();
+        using var gate = new ManualResetEventSlim();
+        var executor = new AddingExecutor(1, 1) { Result = trained => new GatedSource(trained, gate, tile: 4) };
+        await using RunningAgent a = server.Agent("a", executor);
+        Job job = Models.Job("cut", "a") with { Rounds = 1, Exchange = Exchange.Weights };
+        (Task<JobRecord> running, ChannelReader<JobEvent> events) = server.Run(job, initial);
+        await events.UntilAsync<SiteProgressed>(said => said.Progress is { Phase: TaskPhase.Uploading, Done: >= 16 << 20 });
+        await server.RestartAsync(running);
+        (running, events) = server.Run(job, initial);
+        await events.UntilAsync<StepOpened>(_ => true);
+        gate.Set();
+        JobRecord record = await running;
+        executor.Done.ShouldBe(["train 1", "evaluate 2"]);
+        record.Results[0].Metrics[MetricNames.BytesUp].ShouldBeInRange(length, 1.5 * length);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        last.ReadFloats("w").AsSpan().SequenceEqual([.. initial.ReadFloats("w").Select(value => value + 1)]).ShouldBeTrue();
     }
 
     [Theory]
