@@ -23,7 +23,8 @@ internal sealed class ProgressReporter : IProgress<TaskProgress>, IAsyncDisposab
     /// <summary>Cancelled when the server no longer wants the task's result.</summary>
     public CancellationToken StepGone => _gone.Token;
 
-    public void Report(TaskProgress value) => Volatile.Write(ref _latest, value);
+    // JSON has no NaN; a loss that is no number any more is told by the failure that follows.
+    public void Report(TaskProgress value) => Volatile.Write(ref _latest, value.Loss is { } loss && !double.IsFinite(loss) ? value with { Loss = null } : value);
 
     public async ValueTask DisposeAsync()
     {
@@ -59,7 +60,7 @@ internal sealed class ProgressReporter : IProgress<TaskProgress>, IAsyncDisposab
         {
             await _gone.CancelAsync();
         }
-        catch (HttpRequestException)
+        catch (Exception e) when (ServerPatience.IsTransient(e) || e is HttpRequestException)
         {
             // The server is away for a moment; transfers and the result have their own patience, and the next tick tries again.
         }

@@ -25,6 +25,7 @@ public sealed class SiteAgent : IDisposable
     private readonly ServerClient _server;
     private readonly ObjectClient _objects;
     private readonly HeldModel _held;
+    private readonly ServerPatience _patience;
 
     /// <summary>Makes the agent; it does nothing until it runs.</summary>
     public SiteAgent(SiteOptions options, Executor executor, TimeProvider time, Random jitter)
@@ -34,16 +35,21 @@ public sealed class SiteAgent : IDisposable
         _time = time;
         _server = new ServerClient(options);
         _objects = new ObjectClient(_server.Http, new TransferOptions(), time, jitter);
+        _patience = new ServerPatience(time, jitter);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
     }
 
-    /// <summary>Does tasks until it is cancelled. A task that cannot be done is reported to the server, and the next one awaited.</summary>
+    /// <summary>
+    /// Does tasks until it is cancelled. A task that cannot be done is reported to the server, and the next one awaited. While the
+    /// server is away it is asked again.
+    /// </summary>
+    /// <exception cref="HttpRequestException">The server refuses to speak with this site, as where it does not know the token.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (await _server.NextTaskAsync(cancellationToken) is { } task)
+            if (await _patience.TryAsync(_server.NextTaskAsync, cancellationToken) is { } task)
             {
                 await DoAsync(task, cancellationToken);
             }
@@ -69,9 +75,22 @@ public sealed class SiteAgent : IDisposable
         {
             // The same, said in answer to the result.
         }
-        catch (Exception e) when (e is not OperationCanceledException)
+        catch (Exception e)
         {
-            await _server.FailAsync(task, e.Message, cancellationToken);
+            cancellationToken.ThrowIfCancellationRequested();
+            await ReportFailureAsync(task, e.Message, cancellationToken);
+        }
+    }
+
+    private async Task ReportFailureAsync(TaskDocument task, string reason, CancellationToken cancellationToken)
+    {
+        try
+        {
+            await _patience.TryAsync(token => _server.FailAsync(task, reason, token), cancellationToken);
+        }
+        catch (StepGoneException)
+        {
+            // Another site failed first, or the job was ended.
         }
     }
 
@@ -91,6 +110,11 @@ public sealed class SiteAgent : IDisposable
         TaskResult result = await _executor.ExecuteAsync(data, progress, cancellationToken);
         foreach ((string name, double value) in result.Metrics)
         {
+            if (!double.IsFinite(value))
+            {
+                throw new TaskFailedException($"the executor's figure '{name}' is {value}, which is not a finite number");
+            }
+
             metrics[name] = value;
         }
 
@@ -106,13 +130,28 @@ public sealed class SiteAgent : IDisposable
         }
 
         metrics[MetricNames.UploadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        await _server.SendResultAsync(task, new ResultDocument(task.Attempt, result.Samples, metrics, digest, meaning), cancellationToken);
+        var document = new ResultDocument(task.Attempt, result.Samples, metrics, digest, meaning);
+        await _patience.TryAsync(token => _server.SendResultAsync(task, document, token), cancellationToken);
     }
 
     private static string ModelDigest(TaskDocument task) => task.Message.Meaning.ModelDigest(task.Message.Digest);
 
     /// <summary>Fetches the message, and before it the base of a change that is not held here. Gives the bytes that moved.</summary>
+    /// <exception cref="StepGoneException">The server no longer offers them.</exception>
     private async Task<long> FetchAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    {
+        try
+        {
+            return await FetchOfferedAsync(task, inbox, progress, cancellationToken);
+        }
+        catch (TransferException e) when (e.ProblemType == ProblemTypes.ObjectNotFound)
+        {
+            // As after a restart of the server, before it goes on with the job: what it still wants it hands out again.
+            throw new StepGoneException();
+        }
+    }
+
+    private async Task<long> FetchOfferedAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         long bytes = 0;
         if (task.Base is { } wanted && !_held.Has(wanted.Model) && !_held.Has(ModelDigest(task)))
@@ -155,6 +194,7 @@ public sealed class SiteAgent : IDisposable
     private async Task<TransferResult> SendAsync(
         TaskDocument task, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
+        RequireSameTensors(received, trained);
         TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
         using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision).Apply(update);
         SafetensorsWriter message = MessageFile.Plan(encoded);
@@ -162,12 +202,11 @@ public sealed class SiteAgent : IDisposable
         using StagedFile spool = StagedFile.Create(Path.Combine(_options.Folder, "result.safetensors"), message.Header.FileLength, units);
 
         var address = new Uri(_options.Server, Routes.Upload(task.Job.Name, task.Round, task.Step, task.Attempt));
-        await _server.BeginUploadAsync(address, message.Header.FileLength, cancellationToken);
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Task encoding = Task.Run(() => Encode(message, spool, failed.Token), cancellationToken);
         try
         {
-            TransferResult sent = await _objects.UploadAsync(address, spool, new TransferRelay(progress, TaskPhase.Uploading), cancellationToken);
+            TransferResult sent = await UploadAsync(address, spool, new TransferRelay(progress, TaskPhase.Uploading), cancellationToken);
             await encoding;
             return sent;
         }
@@ -183,6 +222,38 @@ public sealed class SiteAgent : IDisposable
             }
 
             throw;
+        }
+    }
+
+    private async Task<TransferResult> UploadAsync(Uri address, StagedFile spool, TransferRelay progress, CancellationToken cancellationToken)
+    {
+        const int BeginningsMax = 5;
+        long bytes = 0;
+        for (int begun = 1; ; begun++)
+        {
+            await _patience.TryAsync(token => _server.BeginUploadAsync(address, spool.Length, token), cancellationToken);
+            try
+            {
+                TransferResult sent = await _objects.UploadAsync(address, spool, progress, cancellationToken);
+                return sent with { BytesOnWire = bytes + sent.BytesOnWire };
+            }
+            catch (TransferException e) when (e.ProblemType == ProblemTypes.UploadNotFound && begun < BeginningsMax)
+            {
+                // The server was started again meanwhile: begun once more, the upload goes on with the parts that had arrived.
+                bytes += e.Progress.BytesOnWire;
+            }
+        }
+    }
+
+    private static void RequireSameTensors(TensorSource received, TensorSource trained)
+    {
+        try
+        {
+            Manifests.Align(received.Manifest, trained.Manifest);
+        }
+        catch (TensorFormatException e)
+        {
+            throw new TaskFailedException($"the executor returned another model than it was given: {e.Message}", e);
         }
     }
 

@@ -54,7 +54,7 @@ internal static class MessageFormat
     {
         try
         {
-            Row row = JsonSerializer.Deserialize(text, MessageJson.Default.Row)!;
+            Row row = JsonSerializer.Deserialize(text, MessageJson.Default.Row) ?? throw new JsonException("it is null");
             if (!Precision.TryParse(row.Codec, out Codec? codec))
             {
                 throw new TensorFormatException($"has the unknown codec '{row.Codec}'; it may come from a newer version");

@@ -3,7 +3,7 @@ using Tributary.Tensors;
 namespace Tributary.Federation.Aggregation;
 
 /// <summary>Finds the tensors of one manifest in another that must hold the same.</summary>
-internal static class Manifests
+public static class Manifests
 {
     /// <summary>For each tensor of <paramref name="expected"/> its place in <paramref name="other"/>.</summary>
     /// <exception cref="TensorFormatException">A tensor is missing, has another shape or is one too many; it is named.</exception>

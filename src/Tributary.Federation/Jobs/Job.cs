@@ -77,7 +77,7 @@ public sealed record JobTraining
     /// <summary>Records in a step.</summary>
     public int BatchSize { get; init; } = 8;
 
-    /// <summary>The longest record in tokens; longer ones lose the beginning of their prompt.</summary>
+    /// <summary>The longest record in tokens, at least 64; of longer ones the middle of the prompt is left out.</summary>
     public int SequenceLength { get; init; } = 256;
 
     /// <summary>AdamW's step size.</summary>

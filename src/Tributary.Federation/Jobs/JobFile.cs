@@ -48,7 +48,11 @@ public sealed record JobFile
             SiteTimeout = map.Number("site_timeout", 0, 86_400, inclusive: false) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.SiteTimeout,
             Train = ReadTraining(map.Map("train"), defaults.Train),
         };
-        map.CheckName("name", job.Name);
+        if (job.Name.Length > 0)
+        {
+            map.CheckName("name", job.Name);
+        }
+
         string? model = map.Text("model");
         map.RefuseOtherKeys();
         return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites } : throw new JobFileException(name, errors);
@@ -107,7 +111,7 @@ public sealed record JobFile
         {
             Epochs = (int)(map.Integer("epochs", 1, 10_000) ?? defaults.Epochs),
             BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
-            SequenceLength = (int)(map.Integer("sequence_length", 2, 1_048_576) ?? defaults.SequenceLength),
+            SequenceLength = (int)(map.Integer("sequence_length", 64, 1_048_576) ?? defaults.SequenceLength),
             LearningRate = map.Number("learning_rate", 0, 10, inclusive: false) ?? defaults.LearningRate,
             WeightDecay = map.Number("weight_decay", 0, 1, inclusive: true) ?? defaults.WeightDecay,
             ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false) ?? defaults.ClipNorm,

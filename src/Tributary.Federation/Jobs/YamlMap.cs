@@ -152,7 +152,7 @@ internal sealed partial class YamlMap
     /// <summary>Notes a name that cannot stand in paths and addresses.</summary>
     public void CheckName(string key, string name)
     {
-        if (name.Length > 0 && !NamePattern().IsMatch(name))
+        if (!NamePattern().IsMatch(name))
         {
             Add(_values[key].Key, $"the name '{name}' should be small letters, digits and hyphens, at most 63, beginning with a letter or digit");
         }

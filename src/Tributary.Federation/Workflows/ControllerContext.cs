@@ -25,6 +25,7 @@ public abstract class ControllerContext
 
     /// <summary>
     /// Makes a round's global model durable. Once it is, saving it again gives what is there and does not ask for the weights.
+    /// The model of the round before is closed by it.
     /// </summary>
     public abstract Task<GlobalModel> SaveAsync(int round, Func<TensorSource> weights, CancellationToken cancellationToken);
 

@@ -19,13 +19,13 @@ public sealed class FedAvg : Controller
         {
             var train = new TaskRequest(TaskNames.Train, round, global);
             IReadOnlyList<SiteResult> results = await context.BroadcastAsync(train, cancellationToken);
-            context.RecordLoss(global, HeldOutLoss(results));
+            context.RecordLoss(global, HeldOutLoss(round, results));
             GlobalModel received = global;
             global = await context.SaveAsync(round, () => Average(received, results), cancellationToken);
         }
 
         var evaluate = new TaskRequest(TaskNames.Evaluate, context.Job.Rounds + 1, global);
-        context.RecordLoss(global, HeldOutLoss(await context.BroadcastAsync(evaluate, cancellationToken)));
+        context.RecordLoss(global, HeldOutLoss(evaluate.Round, await context.BroadcastAsync(evaluate, cancellationToken)));
     }
 
     private static TensorSource Average(GlobalModel received, IReadOnlyList<SiteResult> results)
@@ -35,9 +35,15 @@ public sealed class FedAvg : Controller
     }
 
     /// <summary>The loss of the model that the sites received, weighted by their held-out response tokens.</summary>
-    private static double HeldOutLoss(IReadOnlyList<SiteResult> results)
+    private static double HeldOutLoss(int round, IReadOnlyList<SiteResult> results)
     {
-        double tokens = results.Sum(result => result.Metrics[MetricNames.HeldOutTokens]);
-        return results.Sum(result => result.Metrics[MetricNames.ReceivedLoss] * result.Metrics[MetricNames.HeldOutTokens]) / tokens;
+        double tokens = results.Sum(result => Figure(round, result, MetricNames.HeldOutTokens));
+        return tokens > 0
+            ? results.Sum(result => Figure(round, result, MetricNames.ReceivedLoss) * Figure(round, result, MetricNames.HeldOutTokens)) / tokens
+            : throw new JobFailedException($"round {round}: the sites' {MetricNames.HeldOutTokens} sum to {tokens}; at least one site should hold records out");
     }
+
+    private static double Figure(int round, SiteResult result, string name) => result.Metrics.TryGetValue(name, out double figure)
+        ? figure
+        : throw new JobFailedException($"round {round}: the result of site '{result.Site}' lacks the figure '{name}'; its executor should measure the model it receives");
 }

@@ -10,6 +10,7 @@ using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Server.Jobs;
 using Tributary.Server.Storage;
+using Tributary.Tensors;
 
 namespace Tributary.Server.Endpoints;
 
@@ -51,7 +52,7 @@ internal static class TaskEndpoints
                 if (run.Open is { } open && open.State.Needs(context.Site()))
                 {
                     open.State.Heard(context.Site());
-                    await context.Response.WriteAsJsonAsync(open.TaskFor(context.Site(), run.Job), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
+                    await context.Response.WriteAsJsonAsync(open.TaskFor(context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
                     return;
                 }
             }
@@ -74,7 +75,7 @@ internal static class TaskEndpoints
 
         if (FindStep(context, server) is not var (run, open))
         {
-            await Problem.StepGoneAsync(context);
+            await Problem.StepNotOpenAsync(context, server);
             return;
         }
 
@@ -92,7 +93,7 @@ internal static class TaskEndpoints
 
         if (FindStep(context, server) is not var (_, open))
         {
-            await Problem.StepGoneAsync(context);
+            await Problem.StepNotOpenAsync(context, server);
             return;
         }
 
@@ -110,7 +111,7 @@ internal static class TaskEndpoints
 
         if (FindStep(context, server) is not var (run, open))
         {
-            await Problem.StepGoneAsync(context);
+            await Problem.StepNotOpenAsync(context, server);
             return;
         }
 
@@ -122,8 +123,18 @@ internal static class TaskEndpoints
 
         try
         {
-            run.AddResult(new ResultRow(open.Round, open.Step, context.Site(), result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning));
+            var row = new ResultRow(open.Round, open.Step, context.Site(), result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
+            if (!run.AddResult(row))
+            {
+                await Problem.StepNotOpenAsync(context, server);
+                return;
+            }
+
             context.Response.StatusCode = StatusCodes.Status204NoContent;
+        }
+        catch (TensorFormatException e)
+        {
+            await Problem.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "the result cannot count", e.Message);
         }
         catch (MessageRefusedException e)
         {
@@ -141,6 +152,11 @@ internal static class TaskEndpoints
         if (result.Metrics.FirstOrDefault(metric => !double.IsFinite(metric.Value)) is { Key: { } name })
         {
             return $"The figure '{name}' is not a finite number.";
+        }
+
+        if (result.Digest is not null && open.FindUpload(site, result.Attempt)?.Committed is { } committed && committed.Digest != result.Digest)
+        {
+            return $"Its message was committed as {committed.Digest}, but the result says {result.Digest}.";
         }
 
         string spooled = server.FolderOf(run.Job.Name).Spool(open.Round, open.Step, site, result.Attempt);

@@ -27,7 +27,7 @@ internal static class UploadEndpoints
     {
         if (TaskEndpoints.FindStep(context, server) is not var (run, open))
         {
-            await Problem.StepGoneAsync(context);
+            await Problem.StepNotOpenAsync(context, server);
             return;
         }
 

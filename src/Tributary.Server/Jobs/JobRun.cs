@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Tributary.Codecs.Messages;
+using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
@@ -25,6 +26,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
     private readonly TensorSource _initial;
     private readonly FilterPipeline _resultIn;
     private readonly List<IDisposable> _opened = [];
+    private SafetensorsFile? _model;
 
     public JobRun(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time, Action<JobEvent> report)
     {
@@ -94,15 +96,17 @@ internal sealed class JobRun : ControllerContext, IDisposable
     }
 
     /// <summary>A result whose message, if it has one, is durable in the spool. Journalled before it counts.</summary>
-    /// <exception cref="MessageRefusedException">Its change is against another model than this step's.</exception>
-    public void AddResult(ResultRow result)
+    /// <returns>False where the step is closed.</returns>
+    /// <exception cref="MessageRefusedException">It is not what the job exchanges, or its change is against another model than this step's.</exception>
+    /// <exception cref="TensorFormatException">The message cannot be read, or its tensors are not the model's.</exception>
+    public bool AddResult(ResultRow result)
     {
         if (Open is not { } open || open.Round != result.Round || open.Step != result.Step)
         {
-            return;
+            return false;
         }
 
-        result.Meaning?.RequireBase(open.ModelDigest);
+        CheckMessage(result, open);
         bool counts = _journal.AddResult(Job.Name, result);
         open.State.Count(result.Site);
         if (counts)
@@ -112,6 +116,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
 
         open.Signal();
+        return true;
     }
 
     public void Report(JobEvent happened) => _report(happened);
@@ -119,10 +124,33 @@ internal sealed class JobRun : ControllerContext, IDisposable
     public void Dispose()
     {
         CloseOpened();
-        Latest.Weights.Dispose();
+        _model?.Dispose();
     }
 
     internal static int Best(IReadOnlyList<ModelRow> models) => models.Where(model => model.Loss is not null).MinBy(model => model.Loss)?.Round ?? models[^1].Round;
+
+    /// <summary>A message is looked at before it counts, so that what is wrong with it is its site's failure and not the merge's.</summary>
+    private void CheckMessage(ResultRow result, OpenStep open)
+    {
+        if (result.Meaning is not { } meaning)
+        {
+            return;
+        }
+
+        MessageKind expected = Job.Exchange == Exchange.Delta ? MessageKind.Delta : MessageKind.Weights;
+        if (meaning.Kind != expected || (meaning.Base is null) != (expected == MessageKind.Weights))
+        {
+            string text = meaning.Base is null ? "against no model" : "against a model";
+            throw new MessageRefusedException($"the message says that it is {meaning.Kind} {text}, but this job exchanges {Job.Exchange}; it was not applied");
+        }
+
+        meaning.RequireBase(open.ModelDigest);
+        if (result.Digest is not null)
+        {
+            using var message = MessageFile.Open(_folder.Spool(result.Round, result.Step, result.Site, result.Attempt));
+            Manifests.Align(open.Model, message.Manifest);
+        }
+    }
 
     private async Task CollectAsync(TaskRequest request, CancellationToken cancellationToken)
     {
@@ -187,7 +215,18 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
     }
 
-    private GlobalModel OpenModel(int round) => new(round, round == 0 ? _initial : SafetensorsFile.Open(_folder.Model(round)));
+    /// <summary>Opens a round's model and closes the one before it. The initial one is the caller's to close.</summary>
+    private GlobalModel OpenModel(int round)
+    {
+        if (round == 0)
+        {
+            return new GlobalModel(0, _initial);
+        }
+
+        _model?.Dispose();
+        _model = SafetensorsFile.Open(_folder.Model(round));
+        return new GlobalModel(round, _model);
+    }
 
     private T Keep<T>(T source)
         where T : IDisposable

@@ -71,7 +71,7 @@ internal sealed class MessageBroadcast(Job job, JobFolder folder, Journal journa
         StepRow? before = row.Meaning.Base is null ? null : steps[^2];
         string baseName = $"base-{name}";
         var open = new OpenStep(
-            request.Task, row.Round, row.Step, document, before is null ? null : new BaseDocument(Routes.Object(job.Name, baseName), row.Meaning.Base!), state);
+            job, journal, request, document, before is null ? null : new BaseDocument(Routes.Object(job.Name, baseName), row.Meaning.Base!), state);
         Offer(open, name, path);
         if (before is not null)
         {

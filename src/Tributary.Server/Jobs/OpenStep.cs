@@ -1,24 +1,31 @@
 using System.Collections.Concurrent;
+using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
+using Tributary.Federation.Workflows;
+using Tributary.Server.Storage;
+using Tributary.Tensors;
 using Tributary.Transport;
 
 namespace Tributary.Server.Jobs;
 
 /// <summary>A step that waits for its sites: what they fetch, and where each stands.</summary>
-internal sealed class OpenStep(string name, int round, int step, MessageDocument message, BaseDocument? baseModel, StepState state) : IDisposable
+internal sealed class OpenStep(
+    Job job, Journal journal, TaskRequest request, MessageDocument message, BaseDocument? baseModel, StepState state) : IDisposable
 {
     private readonly SemaphoreSlim _beginGate = new(1);
     private readonly ConcurrentDictionary<(string Site, int Attempt), ObjectUpload> _uploads = new();
-    private readonly ConcurrentDictionary<string, int> _attempts = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, Lazy<Task<ObjectFile>>> _objects = new(StringComparer.Ordinal);
     private TaskCompletionSource _changed = NewSignal();
 
-    public string Name => name;
+    public string Name => request.Task;
 
-    public int Round => round;
+    public int Round => request.Round;
 
-    public int Step => step;
+    public int Step => request.Step;
+
+    /// <summary>The tensors of the model that is sent, and of every update of it.</summary>
+    public TensorManifest Model { get; } = request.Model.Weights.Manifest;
 
     /// <summary>The digest of the model that a site holds once it has this step's message: what its change is against.</summary>
     public string ModelDigest { get; } = message.Meaning.ModelDigest(message.Digest);
@@ -28,10 +35,10 @@ internal sealed class OpenStep(string name, int round, int step, MessageDocument
     /// <summary>Completes when a site has moved; take it before looking at the state.</summary>
     public Task Changed => Volatile.Read(ref _changed).Task;
 
-    public TaskDocument TaskFor(string site, Federation.Jobs.Job job) =>
-        new(job, name, round, step, _attempts.AddOrUpdate(site, 1, (_, attempt) => attempt + 1), message, baseModel);
+    /// <summary>The task as it is handed to a site, each time as a new attempt, also after a restart.</summary>
+    public TaskDocument TaskFor(string site) => new(job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message, baseModel);
 
-    public int Attempts(string site) => _attempts.GetValueOrDefault(site);
+    public int Attempts(string site) => journal.Attempts(job.Name, Round, Step, site);
 
     public void Signal() => Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
 

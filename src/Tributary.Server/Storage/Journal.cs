@@ -20,6 +20,9 @@ public sealed class Journal : IDisposable
             job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, task TEXT NOT NULL,
             digest TEXT NOT NULL, meaning TEXT NOT NULL, length INTEGER NOT NULL, encode_seconds REAL NOT NULL,
             opened INTEGER NOT NULL, closed INTEGER, PRIMARY KEY (job, round, step)) STRICT;
+        CREATE TABLE IF NOT EXISTS attempts (
+            job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, attempts INTEGER NOT NULL,
+            PRIMARY KEY (job, round, step, site)) STRICT;
         CREATE TABLE IF NOT EXISTS results (
             job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, attempt INTEGER NOT NULL,
             samples INTEGER NOT NULL, metrics TEXT NOT NULL, digest TEXT, meaning TEXT, received INTEGER NOT NULL,
@@ -56,6 +59,8 @@ public sealed class Journal : IDisposable
         {
             throw new InvalidOperationException($"a job named '{job.Name}' with other settings is in this folder already; give this one another name or folder");
         }
+
+        Execute("UPDATE jobs SET state = 'running', reason = NULL WHERE job = $job", ("$job", job.Name));
     }
 
     /// <summary>Notes how a job ended.</summary>
@@ -73,6 +78,11 @@ public sealed class Journal : IDisposable
         "UPDATE steps SET closed = $now WHERE job = $job AND round = $round AND step = $step AND closed IS NULL",
         ("$job", job), ("$round", round), ("$step", step), ("$now", Now()));
 
+    /// <summary>Whether a step waits for results, as far as is known for good: also while the server has not gone on with its job yet.</summary>
+    public bool IsStepOpen(string job, int round, int step) => Query(
+        "SELECT 1 FROM steps JOIN jobs USING (job) WHERE job = $job AND round = $round AND step = $step AND closed IS NULL AND state = 'running'",
+        row => row.GetInt32(0), ("$job", job), ("$round", round), ("$step", step)).Count > 0;
+
     /// <summary>The steps of a job, in order.</summary>
     public IReadOnlyList<StepRow> Steps(string job) => Query(
         "SELECT round, step, task, digest, meaning, length, encode_seconds, opened, closed FROM steps WHERE job = $job ORDER BY round, step",
@@ -80,6 +90,16 @@ public sealed class Journal : IDisposable
             row.GetInt32(0), row.GetInt32(1), row.GetString(2), row.GetString(3), JsonSerializer.Deserialize(row.GetString(4), WireJson.Default.MessageMeaning)!,
             row.GetInt64(5), row.GetDouble(6), Time(row, 7), row.IsDBNull(8) ? null : Time(row, 8)),
         ("$job", job));
+
+    /// <summary>Notes that a step's task is handed to a site once more; gives how often it was, with this time.</summary>
+    public int AddAttempt(string job, int round, int step, string site) => Query(
+        "INSERT INTO attempts VALUES ($job, $round, $step, $site, 1) ON CONFLICT DO UPDATE SET attempts = attempts + 1 RETURNING attempts",
+        row => row.GetInt32(0), ("$job", job), ("$round", round), ("$step", step), ("$site", site)).Single();
+
+    /// <summary>How often a step's task was handed to a site.</summary>
+    public int Attempts(string job, int round, int step, string site) => Query(
+        "SELECT attempts FROM attempts WHERE job = $job AND round = $round AND step = $step AND site = $site",
+        row => row.GetInt32(0), ("$job", job), ("$round", round), ("$step", step), ("$site", site)).SingleOrDefault();
 
     /// <summary>
     /// Notes a result that is durable. The first one of a site in a step counts; a later one changes nothing.

@@ -1,0 +1,60 @@
+using System.Net;
+
+namespace Tributary.Site;
+
+/// <summary>
+/// Asks the server again for as long as it is away, with growing waits. What it refuses is not asked again: waiting would not change
+/// the answer.
+/// </summary>
+internal sealed class ServerPatience(TimeProvider time, Random jitter)
+{
+    private const int DoublingsMax = 16;
+    private static readonly TimeSpan WaitFirst = TimeSpan.FromMilliseconds(200);
+    private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(10);
+
+    public async Task<T> TryAsync<T>(Func<CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
+    {
+        for (int failures = 0; ; failures++)
+        {
+            try
+            {
+                return await ask(cancellationToken);
+            }
+            catch (Exception e) when (IsTransient(e) && !cancellationToken.IsCancellationRequested)
+            {
+                // Asked again below, for ever: a site's agent outlives the server's restarts.
+            }
+
+            await Task.Delay(WaitAfter(failures), time, cancellationToken);
+        }
+    }
+
+    public Task TryAsync(Func<CancellationToken, Task> ask, CancellationToken cancellationToken) => TryAsync(
+        async token =>
+        {
+            await ask(token);
+            return true;
+        },
+        cancellationToken);
+
+    /// <summary>No answer at all, or one that says "not now".</summary>
+    public static bool IsTransient(Exception e) => e switch
+    {
+        HttpRequestException { StatusCode: { } status } => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500,
+        HttpRequestException or IOException => true,
+        _ => false,
+    };
+
+    /// <summary>Half of the doubled wait is certain, half by chance, so that many sites do not come back at the same moment.</summary>
+    private TimeSpan WaitAfter(int failures)
+    {
+        TimeSpan longest = WaitFirst * (1 << Math.Min(failures, DoublingsMax));
+        double chance;
+        lock (jitter)
+        {
+            chance = jitter.NextDouble();
+        }
+
+        return (longest < WaitMax ? longest : WaitMax) * (0.5 + (0.5 * chance));
+    }
+}

@@ -1,0 +1,152 @@
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Tasks;
+using Tributary.Site.Tests.Harness;
+using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
+using Tributary.TestKit;
+
+namespace Tributary.Site.Tests;
+
+public sealed class BuiltinTrainerTests
+{
+    // Few records and small steps: larger ones learn the sixteen by heart, and the held-out loss rises again.
+    private static readonly Job Demo = new()
+    {
+        Name = "demo",
+        Sites = ["a"],
+        HeldOut = 0.2,
+        Train = new JobTraining { Epochs = 2, BatchSize = 4, SequenceLength = 128, LearningRate = 1e-4 },
+    };
+
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Fact]
+    public async Task The_held_out_loss_falls_over_a_few_rounds_on_real_records()
+    {
+        using BuiltinTrainer trainer = Trainer(Demo);
+        using Checkpoint initial = Model();
+        TensorSource model = initial;
+        var received = new List<double>();
+        for (int round = 1; round <= 4; round++)
+        {
+            TaskResult result = await ExecuteAsync(trainer, TaskNames.Train, Demo, round, model);
+            result.Samples.ShouldBe(16);
+            result.Metrics[MetricNames.TrainRecords].ShouldBe(16);
+            result.Metrics[MetricNames.HeldOutRecords].ShouldBe(4);
+            result.Metrics[MetricNames.LocalLoss].ShouldBeLessThan(result.Metrics[MetricNames.ReceivedLoss]);
+            result.Metrics[MetricNames.HeldOutTokens].ShouldBeGreaterThan(100);
+            result.Metrics.Values.ShouldAllBe(value => double.IsFinite(value));
+            received.Add(result.Metrics[MetricNames.ReceivedLoss]);
+            // What travels is a copy; the trainer's own model is overwritten by the next task.
+            model = Copy(result.Model!);
+        }
+
+        received.ShouldBe(received.OrderDescending());
+        (received[0] - received[^1]).ShouldBeGreaterThan(0.3);
+    }
+
+    [Fact]
+    public async Task A_round_is_the_same_bytes_however_often_it_is_trained_and_another_site_draws_another_order()
+    {
+        using Checkpoint initial = Model();
+        async Task<byte[]> TrainAsync(string site)
+        {
+            using BuiltinTrainer trainer = Trainer(Demo, site);
+            TaskResult result = await ExecuteAsync(trainer, TaskNames.Train, Demo, 1, initial);
+            return result.Model!.ReadTensor("model.norm.weight");
+        }
+
+        byte[] first = await TrainAsync("a");
+        (await TrainAsync("a")).ShouldBe(first);
+        (await TrainAsync("b")).ShouldNotBe(first);
+    }
+
+    [Fact]
+    public async Task An_evaluation_measures_and_returns_no_model()
+    {
+        using BuiltinTrainer trainer = Trainer(Demo);
+        using Checkpoint initial = Model();
+        TaskResult result = await ExecuteAsync(trainer, TaskNames.Evaluate, Demo, 9, initial);
+        result.Model.ShouldBeNull();
+        result.Samples.ShouldBe(0);
+        result.Metrics[MetricNames.ReceivedLoss].ShouldBeGreaterThan(0);
+        result.Metrics.ContainsKey(MetricNames.LocalLoss).ShouldBeFalse();
+        TaskResult trained = await ExecuteAsync(trainer, TaskNames.Train, Demo, 1, initial);
+        trained.Metrics[MetricNames.ReceivedLoss].ShouldBe(result.Metrics[MetricNames.ReceivedLoss]);
+    }
+
+    [Fact]
+    public async Task An_unknown_task_is_refused_with_those_there_are()
+    {
+        using BuiltinTrainer trainer = Trainer(Demo);
+        using Checkpoint initial = Model();
+        TaskFailedException refused = await Should.ThrowAsync<TaskFailedException>(ExecuteAsync(trainer, "distil", Demo, 1, initial));
+        refused.Message.ShouldBe("the built-in trainer knows no task 'distil'; it knows train and evaluate");
+    }
+
+    [Fact]
+    public async Task Training_that_diverges_fails_with_advice_and_the_next_task_works_again()
+    {
+        Job steep = Demo with { Train = Demo.Train with { LearningRate = 1e30 } };
+        using BuiltinTrainer trainer = Trainer(steep);
+        using Checkpoint initial = Model();
+        TaskFailedException failed = await Should.ThrowAsync<TaskFailedException>(ExecuteAsync(trainer, TaskNames.Train, steep, 1, initial));
+        failed.Message.ShouldContain("Lower train.learning_rate");
+        TaskResult after = await ExecuteAsync(trainer, TaskNames.Evaluate, Demo, 2, initial);
+        double.IsFinite(after.Metrics[MetricNames.ReceivedLoss]).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task Cancelling_ends_training()
+    {
+        using BuiltinTrainer trainer = Trainer(Demo);
+        using Checkpoint initial = Model();
+        using var stop = new CancellationTokenSource();
+        var progress = new Relay(said =>
+        {
+            if (said.Phase == TaskPhase.Training)
+            {
+                stop.Cancel();
+            }
+        });
+        await Should.ThrowAsync<OperationCanceledException>(trainer.ExecuteAsync(new TaskData(TaskNames.Train, Demo, 1, 0, initial), progress, stop.Token));
+    }
+
+    [Fact]
+    public async Task Two_sites_train_a_model_together_over_real_connections()
+    {
+        using Checkpoint initial = Model();
+        await using TestServer server = await TestServer.StartAsync();
+        Job job = Demo with { Sites = ["a", "b"], Rounds = 2, Precision = new JobPrecision("nf4", "nf4") };
+        using BuiltinTrainer first = Trainer(job);
+        using BuiltinTrainer second = Trainer(job, "b");
+        await using var a = new RunningAgent(server.Server.Address, first);
+        await using var b = new RunningAgent(server.Server.Address, second, "b");
+        Tributary.Server.JobRecord record = await server.Server.RunJobAsync(job, initial, static _ => { }, Cancel);
+        double[] losses = [.. record.Models.Select(model => model.Loss!.Value)];
+        losses[^1].ShouldBeLessThan(losses[0]);
+        record.BestRound.ShouldBeGreaterThan(0);
+    }
+
+    private static Checkpoint Model() => Checkpoint.Open(ModelFolder());
+
+    private static string ModelFolder()
+    {
+        string? folder = Repository.Shared("models/stories260K");
+        Assert.SkipWhen(folder is null, "the folder of public models is not beside the project");
+        return folder;
+    }
+
+    private static BuiltinTrainer Trainer(Job job, string site = "a") =>
+        new(site, ModelFolder(), Repository.Shared("data/dolly-151.jsonl")!, recordsMax: 20, job, threads: 2);
+
+    private static Task<TaskResult> ExecuteAsync(BuiltinTrainer trainer, string task, Job job, int round, TensorSource model) =>
+        trainer.ExecuteAsync(new TaskData(task, job, round, 0, model), new Relay(static _ => { }), Cancel);
+
+    private static MemorySource Copy(TensorSource model) => new([.. model.Manifest.Select(entry => (entry.Spec, model.ReadTensor(entry.Spec.Name)))]);
+
+    private sealed class Relay(Action<TaskProgress> report) : IProgress<TaskProgress>
+    {
+        public void Report(TaskProgress value) => report(value);
+    }
+}

@@ -1,0 +1,37 @@
+using Tributary.Federation.Tasks;
+using Tributary.TestKit;
+
+namespace Tributary.Site.Tests.Harness;
+
+/// <summary>A site's agent at work, until it is stopped.</summary>
+internal sealed class RunningAgent : IAsyncDisposable
+{
+    private readonly TempFolder _folder = new();
+    private readonly CancellationTokenSource _stop = new();
+    private readonly SiteAgent _agent;
+
+    public RunningAgent(Uri server, Executor executor, string site = "a", TimeProvider? time = null, Random? jitter = null)
+    {
+        var options = new SiteOptions
+        {
+            Name = site,
+            Folder = _folder["site"],
+            Server = server,
+            Token = $"token-of-{site}",
+            ProgressInterval = TimeSpan.FromMilliseconds(20),
+        };
+        _agent = new SiteAgent(options, executor, time ?? TimeProvider.System, jitter ?? new Random(1));
+        Ended = _agent.RunAsync(_stop.Token);
+    }
+
+    public Task Ended { get; }
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await Should.ThrowAsync<Exception>(Ended);
+        _agent.Dispose();
+        _stop.Dispose();
+        _folder.Dispose();
+    }
+}
