@@ -60,7 +60,7 @@ internal sealed class Transfer : IDisposable
         }
         catch (TransferException e)
         {
-            throw new TransferException(e.Failure, $"{_name} failed: {e.Message} {HowFar}", e.InnerException)
+            throw new TransferException(e.Failure, $"{_name} failed: {e.Message}{Gauge.Text}", e.InnerException)
             {
                 ProblemType = e.ProblemType,
                 Progress = Gauge.Progress,
@@ -132,12 +132,10 @@ internal sealed class Transfer : IDisposable
         }
     }
 
-    private string HowFar => $"{Gauge.Text}; the same call goes on from there.";
-
     private TransferException Fail(TransferFailure failure, string reason, Exception? last)
     {
         string cause = last is null ? "" : $" The last failure was: {last.Message}";
-        return new TransferException(failure, $"{_name} stalled: {reason}{cause} {HowFar}", last) { Progress = Gauge.Progress };
+        return new TransferException(failure, $"{_name} stalled: {reason}{cause}{Gauge.Text}", last) { Progress = Gauge.Progress };
     }
 
     /// <summary>Half of the doubled time is certain, half by chance, so that many clients do not come back at the same moment.</summary>
