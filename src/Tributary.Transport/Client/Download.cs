@@ -62,7 +62,13 @@ internal sealed class Download(
     /// <summary>Asks for a run of an object's bytes; gives the response when it is exactly those.</summary>
     /// <exception cref="ObjectReplacedException">The server has another object there.</exception>
     public static async Task<HttpResponseMessage> GetRangeAsync(
-        HttpClient http, Uri address, ObjectDescriptor descriptor, long offset, int length, TimeProvider clock, CancellationToken cancellationToken)
+        HttpClient http,
+        Uri address,
+        ObjectDescriptor descriptor,
+        long offset,
+        int length,
+        TimeProvider clock,
+        CancellationToken cancellationToken)
     {
         var tag = new EntityTagHeaderValue($"\"{descriptor.Digest}\"");
         using var get = new HttpRequestMessage(HttpMethod.Get, address);
@@ -87,7 +93,8 @@ internal sealed class Download(
                 ? range?.From == offset && range.To == offset + length - 1 && range.Length == descriptor.Length
                 : response.StatusCode == HttpStatusCode.OK && offset == 0 && length == descriptor.Length;
             return asAsked ? response : throw new TransferException(
-                TransferFailure.BadAnswer, $"{what}: the server, or a proxy before it, answered {(int)response.StatusCode} with the range '{range}'.");
+                TransferFailure.BadAnswer,
+                $"{what}: the server, or a proxy before it, answered {(int)response.StatusCode} with the range '{range}'.");
         }
         catch
         {

@@ -18,7 +18,8 @@ internal static class Refusal
 {
     private const int ProblemBytesMax = 16 << 10;
 
-    public static async Task<Exception> ReadAsync(string what, HttpResponseMessage response, TimeProvider clock, CancellationToken cancellationToken)
+    public static async Task<Exception> ReadAsync(
+        string what, HttpResponseMessage response, TimeProvider clock, CancellationToken cancellationToken)
     {
         ProblemJson? problem = await ReadProblemAsync(response, cancellationToken);
         string answer = $"{(int)response.StatusCode} {response.ReasonPhrase}".TrimEnd();

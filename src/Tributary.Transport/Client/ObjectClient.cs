@@ -43,7 +43,8 @@ public sealed class ObjectClient
     public async Task<ObjectDescriptor> DescribeAsync(Uri address, CancellationToken cancellationToken)
     {
         using var transfer = Begin($"Reading the descriptor of {address}", null, up: false, cancellationToken);
-        return await transfer.RunAsync(token => transfer.TryAsync((_, inner) => Download.DescribeAsync(_http, address, _clock, inner), token));
+        return await transfer.RunAsync(token =>
+            transfer.TryAsync((_, inner) => Download.DescribeAsync(_http, address, _clock, inner), token));
     }
 
     /// <summary>Reads a run of an object's bytes into memory, for instance a header, and not more than a few MiB.</summary>
@@ -52,7 +53,9 @@ public sealed class ObjectClient
     /// <param name="offset">Where to begin, in bytes.</param>
     /// <param name="destination">Filled completely.</param>
     /// <param name="cancellationToken">Cancels.</param>
-    /// <exception cref="TransferException">The bytes could not be had. They are not checked against a digest: only whole parts can be.</exception>
+    /// <exception cref="TransferException">
+    /// The bytes could not be had. They are not checked against a digest, which only whole parts can be.
+    /// </exception>
     public async Task ReadAsync(
         Uri address, ObjectDescriptor descriptor, long offset, Memory<byte> destination, CancellationToken cancellationToken)
     {

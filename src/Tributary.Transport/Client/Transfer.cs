@@ -60,7 +60,7 @@ internal sealed class Transfer : IDisposable
         }
         catch (TransferException e)
         {
-            throw new TransferException(e.Failure, $"{_name} failed: {e.Message} {HowFar}", e.InnerException)
+            throw new TransferException(e.Failure, $"{_name} failed: {e.Message}{Gauge.Text}", e.InnerException)
             {
                 ProblemType = e.ProblemType,
                 Progress = Gauge.Progress,
@@ -89,7 +89,7 @@ internal sealed class Transfer : IDisposable
             }
             catch (Exception e) when (e is TransientException or HttpRequestException or IOException or SocketException)
             {
-                // HttpClient wraps what a socket throws, but not where a new connection is reset before it has asked for its peer's address.
+                // HttpClient wraps what a socket throws, but not when a connection is reset at the moment in which it opens.
                 _lastFailure = e;
                 if (Gauge.FailedAttempt(attempt.Moved > 0, _options.Progress.Window))
                 {
@@ -116,7 +116,8 @@ internal sealed class Transfer : IDisposable
     /// An attempt over a connection that has silently died is abandoned after half a window, so that it can be made again over another
     /// one while the transfer as a whole is still within its rule.
     /// </summary>
-    private async Task<T> TryOnceAsync<T>(Func<Attempt, CancellationToken, Task<T>> work, Attempt attempt, CancellationToken cancellationToken)
+    private async Task<T> TryOnceAsync<T>(
+        Func<Attempt, CancellationToken, Task<T>> work, Attempt attempt, CancellationToken cancellationToken)
     {
         var rule = new ProgressRule(1, _options.Progress.Window / 2);
         using var watch = new ProgressWatch(rule, _clock, () => attempt.Moved);
@@ -131,12 +132,10 @@ internal sealed class Transfer : IDisposable
         }
     }
 
-    private string HowFar => $"{Gauge.Text}; the same call goes on from there.";
-
     private TransferException Fail(TransferFailure failure, string reason, Exception? last)
     {
         string cause = last is null ? "" : $" The last failure was: {last.Message}";
-        return new TransferException(failure, $"{_name} stalled: {reason}{cause} {HowFar}", last) { Progress = Gauge.Progress };
+        return new TransferException(failure, $"{_name} stalled: {reason}{cause}{Gauge.Text}", last) { Progress = Gauge.Progress };
     }
 
     /// <summary>Half of the doubled time is certain, half by chance, so that many clients do not come back at the same moment.</summary>

@@ -25,8 +25,10 @@ internal sealed class TransferGauge(IProgress<TransferProgress>? listener, TimeP
 
     public TransferProgress Progress => new(Interlocked.Read(ref _done), Interlocked.Read(ref _total), Wire);
 
-    /// <summary>How far it came, for messages.</summary>
-    public string Text => $"{ByteText.Of(Interlocked.Read(ref _done))} of {ByteText.Of(Interlocked.Read(ref _total))} were done";
+    /// <summary>How far it came, for messages; empty where it has not begun.</summary>
+    public string Text => Progress is { BytesTotal: > 0 } progress
+        ? $" {ByteText.Of(progress.BytesDone)} of {ByteText.Of(progress.BytesTotal)} were done; the same call goes on from there."
+        : "";
 
     /// <summary>What is known when the work begins, or begins anew.</summary>
     public void Begin(long done, long total)

@@ -85,15 +85,13 @@ public sealed class ObjectFile
         long length = RandomAccess.GetLength(handle);
         if (length != Descriptor.Length)
         {
-            throw new ObjectFileChangedException(
-                $"{FilePath} changed since it was recorded as object {Descriptor.Id}: it has {length} bytes, recorded were {Descriptor.Length}.");
+            throw Changed($"it has {length} bytes, recorded were {Descriptor.Length}.");
         }
 
         DateTime changedUtc = File.GetLastWriteTimeUtc(handle);
         if (changedUtc != _changedUtc)
         {
-            throw new ObjectFileChangedException(
-                $"{FilePath} changed since it was recorded as object {Descriptor.Id}: it was written at {changedUtc:O}, recorded was {_changedUtc:O}.");
+            throw Changed($"it was written at {changedUtc:O}, recorded was {_changedUtc:O}.");
         }
     }
 
@@ -104,13 +102,17 @@ public sealed class ObjectFile
     {
         if (found != Descriptor.Parts[part])
         {
-            throw new ObjectFileChangedException(
-                $"{FilePath} changed since it was recorded as object {Descriptor.Id}: part {part} (bytes from {Descriptor.Layout.OffsetOf(part)}) "
-                + $"has the SHA-256 {found}, recorded was {Descriptor.Parts[part]}.");
+            throw Changed(
+                $"part {part} (bytes from {Descriptor.Layout.OffsetOf(part)}) has the SHA-256 {found}, "
+                + $"recorded was {Descriptor.Parts[part]}.");
         }
 
         Volatile.Write(ref _proven[part], true);
     }
+
+    /// <summary>The error that names the file and what differs.</summary>
+    internal ObjectFileChangedException Changed(string how) =>
+        new($"{FilePath} changed since it was recorded as object {Descriptor.Id}: {how}");
 
     private static SafeFileHandle OpenForReading(string path) =>
         File.OpenHandle(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);

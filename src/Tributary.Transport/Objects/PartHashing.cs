@@ -83,7 +83,8 @@ internal static class PartHashing
     {
         if (ReadFully(file, offset, destination) < destination.Length)
         {
-            throw new EndOfStreamException($"The file became shorter while it was hashed: it ends before byte {offset + destination.Length}.");
+            throw new EndOfStreamException(
+                $"The file became shorter while it was hashed: it ends before byte {offset + destination.Length}.");
         }
     }
 }

@@ -16,7 +16,9 @@ public sealed record ProgressRule(long BytesMin, TimeSpan Window)
         if (BytesMin < 1 || Window < WindowMin)
         {
             throw new ArgumentException(
-                $"{name} must ask for at least 1 byte within at least {WindowMin.TotalMilliseconds} ms; it asks for {BytesMin} within {Window}.", name);
+                $"{name} must ask for at least 1 byte within at least {WindowMin.TotalMilliseconds} ms; "
+                + $"it asks for {BytesMin} within {Window}.",
+                name);
         }
     }
 }

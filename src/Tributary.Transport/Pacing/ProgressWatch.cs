@@ -1,6 +1,8 @@
 namespace Tributary.Transport;
 
-/// <summary>Holds something to a <see cref="ProgressRule"/>: its token is cancelled when too few bytes have moved within the window.</summary>
+/// <summary>
+/// Holds something to a <see cref="ProgressRule"/>: its token is cancelled when too few bytes have moved within the window.
+/// </summary>
 internal sealed class ProgressWatch : IDisposable
 {
     // The window slides in quarters, so a stall is seen after at most a window and a quarter.

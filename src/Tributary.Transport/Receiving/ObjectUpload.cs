@@ -52,7 +52,9 @@ public sealed class ObjectUpload : IDisposable
     /// <param name="path">The final name of its file. The caller makes sure that it is a name of its own choosing.</param>
     /// <param name="layout">The length and how it is cut; the same as when it was begun.</param>
     /// <param name="cancellationToken">Stops hashing what is there.</param>
-    /// <exception cref="IOException">The file cannot be made or opened, the disk is too small, or a file is there that is no upload.</exception>
+    /// <exception cref="IOException">
+    /// The file cannot be made or opened, the disk is too small, or a file is there that is no upload.
+    /// </exception>
     public static async Task<ObjectUpload> OpenAsync(string id, string path, PartLayout layout, CancellationToken cancellationToken)
     {
         ArgumentException.ThrowIfNullOrEmpty(id);
@@ -135,7 +137,13 @@ public sealed class ObjectUpload : IDisposable
         lock (_gate)
         {
             return new UploadStateJson(
-                Id, Layout.Length, Layout.PartBytes, Committed is not null, Committed?.Digest, Problem.Runs(_journal.Missing), [.. _journal.Parts]);
+                Id,
+                Layout.Length,
+                Layout.PartBytes,
+                Committed is not null,
+                Committed?.Digest,
+                Problem.Runs(_journal.Missing),
+                [.. _journal.Parts]);
         }
     }
 
@@ -254,7 +262,8 @@ public sealed class ObjectUpload : IDisposable
         {
             return Problem.BadDocument(
                 $"The commit of upload {Id}",
-                $"it is for {claimed.Length} bytes in parts of {claimed.Layout.PartBytes}, begun were {Layout.Length} in parts of {Layout.PartBytes}.");
+                $"it is for {claimed.Length} bytes in parts of {claimed.Layout.PartBytes}, "
+                + $"begun were {Layout.Length} in parts of {Layout.PartBytes}.");
         }
 
         int[][] missing = Problem.Runs(_journal.Missing);
@@ -264,7 +273,8 @@ public sealed class ObjectUpload : IDisposable
                 StatusCodes.Status409Conflict,
                 ProblemTypes.PartsMissing,
                 "Parts are missing",
-                $"Upload {Id} cannot be committed: of {Layout.Count} parts these have not arrived: {Problem.Text(missing)}. Send them and commit again.",
+                $"Upload {Id} cannot be committed: of {Layout.Count} parts these have not arrived: {Problem.Text(missing)}. "
+                + "Send them and commit again.",
                 ("missing", missing));
         }
 

@@ -212,7 +212,8 @@ public sealed partial class UploadHandlers
                 ProblemTypes.Stalled,
                 "The request stalled",
                 $"Part {lease.Part} of upload {upload.Id} came too slowly: {watch.MovedInWindow} bytes within {_options.Progress.Window}, "
-                + $"at least {_options.Progress.BytesMin} are asked for; {received} of {upload.Layout.BytesOf(lease.Part)} bytes had arrived.");
+                + $"at least {_options.Progress.BytesMin} are asked for; "
+                + $"{received} of {upload.Layout.BytesOf(lease.Part)} bytes had arrived.");
         }
 
         if (found == claimed)

@@ -51,8 +51,7 @@ internal static class ObjectBody
     {
         if (PartHashing.ReadFully(handle, offset, destination) < destination.Length)
         {
-            throw new ObjectFileChangedException(
-                $"{file.FilePath} changed since it was recorded as object {file.Descriptor.Id}: it ends before byte {offset + destination.Length}.");
+            throw file.Changed($"it ends before byte {offset + destination.Length}.");
         }
 
         hash?.AppendData(destination);

@@ -3,7 +3,8 @@ using Microsoft.AspNetCore.Http;
 namespace Tributary.Transport;
 
 /// <summary>An answer that says no, as a problem document.</summary>
-internal sealed record Problem(int Status, string Type, string Title, string Detail, params IEnumerable<(string Name, object Value)> Members)
+internal sealed record Problem(
+    int Status, string Type, string Title, string Detail, params IEnumerable<(string Name, object Value)> Members)
 {
     public Task WriteAsync(HttpContext context) =>
         TypedResults.Problem(

@@ -19,13 +19,13 @@ public sealed class StagedFile : UploadSource
 
     private readonly Lock _gate = new();
     private readonly SafeFileHandle _handle;
-    private readonly ChunkStore? _chunks;
-    private readonly long[] _unitEnds;
-    private readonly bool[] _unitFlushed;
     private readonly bool _keepPartial;
 
-    // Bytes that are final, in memory or on disk; and those of them that are in the file and may be read.
-    private readonly RangeSet _written = new();
+    // Both null where every write goes straight through.
+    private readonly ChunkStore? _chunks;
+    private readonly StreamUnits? _units;
+
+    // Bytes that are in the file and may be read.
     private readonly RangeSet _visible = new();
     private TaskCompletionSource? _changed;
     private Exception? _failure;
@@ -35,11 +35,15 @@ public sealed class StagedFile : UploadSource
     private StagedFile(string path, long length, IReadOnlyList<long>? unitEnds, bool keepPartial, bool resume)
     {
         FilePath = path;
+        ArgumentOutOfRangeException.ThrowIfNegative(length);
         Length = length;
         _keepPartial = keepPartial;
-        _unitEnds = NormalUnits(length, unitEnds);
-        _unitFlushed = new bool[_unitEnds.Length];
-        _chunks = _unitEnds.Length > 0 ? new ChunkStore() : null;
+        if (unitEnds is { Count: > 0 })
+        {
+            _units = new StreamUnits(length, unitEnds);
+            _chunks = new ChunkStore();
+        }
+
         string partial = path + PartialSuffix;
         if (resume && new FileInfo(partial) is { Exists: true } found && found.Length == length)
         {
@@ -111,18 +115,26 @@ public sealed class StagedFile : UploadSource
         _chunks.Write(offset, bytes);
     }
 
-    /// <summary>Says that a run of bytes is written and right. Units that it completes are written to the file and become visible.</summary>
+    /// <summary>
+    /// Says that a run of bytes is written and right. Units that it completes are written to the file and become visible.
+    /// </summary>
     /// <exception cref="IOException">A unit cannot be written.</exception>
     public void MarkWritten(long offset, long count)
     {
         CheckRange(offset, count);
-        if (_chunks is null)
+        if (_chunks is null || _units is null)
         {
             Show(offset, offset + count);
             return;
         }
 
-        foreach ((long from, long to) in TakeCompleteUnits(offset, count))
+        List<(long From, long To)> complete;
+        lock (_gate)
+        {
+            complete = _units.Complete(offset, offset + count);
+        }
+
+        foreach ((long from, long to) in complete)
         {
             Flush(_chunks, from, to);
         }
@@ -200,7 +212,9 @@ public sealed class StagedFile : UploadSource
         changed?.SetResult();
     }
 
-    /// <summary>Flushes the file to disk and gives it its final name, replacing what is there. It can still be read until it is disposed.</summary>
+    /// <summary>
+    /// Flushes the file to disk and gives it its final name, replacing what is there. It can still be read until it is disposed.
+    /// </summary>
     /// <exception cref="InvalidOperationException">Bytes are missing.</exception>
     /// <exception cref="IOException">The file cannot be flushed or renamed.</exception>
     public void Complete()
@@ -252,63 +266,6 @@ public sealed class StagedFile : UploadSource
     private static SafeFileHandle Open(string partial, FileMode mode, long length) =>
         File.OpenHandle(partial, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, length);
 
-    private static long[] NormalUnits(long length, IReadOnlyList<long>? unitEnds)
-    {
-        ArgumentOutOfRangeException.ThrowIfNegative(length);
-        if (unitEnds is null or { Count: 0 } || length == 0)
-        {
-            return [];
-        }
-
-        List<long> ends = [];
-        foreach (long end in unitEnds)
-        {
-            if (end > length || end < (ends.Count > 0 ? ends[^1] : 0))
-            {
-                throw new ArgumentException($"A unit cannot end at {end}: ends ascend, and the file has {length} bytes.", nameof(unitEnds));
-            }
-
-            // An empty unit, as of a tensor without elements, is nothing to wait for.
-            if (end > 0 && (ends.Count == 0 || end > ends[^1]))
-            {
-                ends.Add(end);
-            }
-        }
-
-        if (ends.Count == 0 || ends[^1] < length)
-        {
-            ends.Add(length);
-        }
-
-        return [.. ends];
-    }
-
-    private List<(long From, long To)> TakeCompleteUnits(long offset, long count)
-    {
-        List<(long From, long To)> complete = [];
-        lock (_gate)
-        {
-            _written.Add(offset, offset + count);
-            int unit = Array.BinarySearch(_unitEnds, offset);
-            for (unit = unit < 0 ? ~unit : unit + 1; unit < _unitEnds.Length; unit++)
-            {
-                long from = unit == 0 ? 0 : _unitEnds[unit - 1];
-                if (from >= offset + count)
-                {
-                    break;
-                }
-
-                if (!_unitFlushed[unit] && _written.Contains(from, _unitEnds[unit]))
-                {
-                    _unitFlushed[unit] = true;
-                    complete.Add((from, _unitEnds[unit]));
-                }
-            }
-        }
-
-        return complete;
-    }
-
     private void Flush(ChunkStore chunks, long from, long to)
     {
         List<(long From, long To)> held;
@@ -341,7 +298,7 @@ public sealed class StagedFile : UploadSource
         TaskCompletionSource? changed;
         lock (_gate)
         {
-            _written.Add(from, to);
+            _units?.Add(from, to);
             _visible.Add(from, to);
             changed = _changed;
             _changed = null;

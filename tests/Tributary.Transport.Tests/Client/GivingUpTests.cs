@@ -7,7 +7,8 @@ public sealed class GivingUpTests : IAsyncLifetime
     private const int PartBytes = 64 << 10;
     private const int Length = 64 * PartBytes;
 
-    private static readonly TransferOptions Impatient = Clients.Quick with { Progress = new ProgressRule(64 << 10, TimeSpan.FromSeconds(1)) };
+    private static readonly TransferOptions Impatient =
+        Clients.Quick with { Progress = new ProgressRule(64 << 10, TimeSpan.FromSeconds(1)) };
 
     private readonly Scratch _scratch = new();
     private readonly Clients _clients = new();
@@ -94,7 +95,8 @@ public sealed class GivingUpTests : IAsyncLifetime
     [Fact]
     public void Options_that_cannot_work_are_refused_with_every_reason()
     {
-        ArgumentException e = Should.Throw<ArgumentException>(() => _clients.With(new TransferOptions { Connections = 0, BackoffMax = default }));
+        ArgumentException e = Should.Throw<ArgumentException>(
+            () => _clients.With(new TransferOptions { Connections = 0, BackoffMax = default }));
         e.Message.ShouldContain("Connections is 1 to 64, not 0");
         e.Message.ShouldContain("BackoffFirst");
         using var http = new HttpClient();

@@ -53,13 +53,17 @@ public sealed class UploadTests : IAsyncDisposable
     {
         await StartAsync();
         await ShouldBeProblem(
-            await PutAsync(0, PartOf(0)[1..]), HttpStatusCode.BadRequest, ProblemTypes.PartLength, "has 65536 bytes; the request's Content-Length is 65535");
-        await ShouldBeProblem(await PutAsync(5, PartOf(0)), HttpStatusCode.BadRequest, ProblemTypes.PartOutOfRange, "5 parts, counted from 0; '5'");
+            await PutAsync(0, PartOf(0)[1..]),
+            HttpStatusCode.BadRequest, ProblemTypes.PartLength, "has 65536 bytes; the request's Content-Length is 65535");
+        await ShouldBeProblem(
+            await PutAsync(5, PartOf(0)), HttpStatusCode.BadRequest, ProblemTypes.PartOutOfRange, "5 parts, counted from 0; '5'");
         await ShouldBeProblem(await PutAsync("-1", PartOf(0), null), HttpStatusCode.BadRequest, ProblemTypes.PartOutOfRange, "'-1'");
         await ShouldBeProblem(await PutAsync("x", PartOf(0), null), HttpStatusCode.BadRequest, ProblemTypes.PartOutOfRange, "'x'");
-        await ShouldBeProblem(await PutAsync("0", PartOf(0), null), HttpStatusCode.BadRequest, ProblemTypes.DigestMissing, "Content-Digest");
         await ShouldBeProblem(
-            await PutAsync("1", PartOf(0), Descriptor.Parts[1]), HttpStatusCode.BadRequest, ProblemTypes.PartDigestMismatch, "Send this part again");
+            await PutAsync("0", PartOf(0), null), HttpStatusCode.BadRequest, ProblemTypes.DigestMissing, "Content-Digest");
+        await ShouldBeProblem(
+            await PutAsync("1", PartOf(0), Descriptor.Parts[1]),
+            HttpStatusCode.BadRequest, ProblemTypes.PartDigestMismatch, "Send this part again");
         await ShouldBeMissing("[[0,4]]");
 
         using var chunked = new HttpRequestMessage(HttpMethod.Put, new Uri(_host!.Address, "/uploads/u/parts/0"));
@@ -94,7 +98,8 @@ public sealed class UploadTests : IAsyncDisposable
         (await PutAsync(1, PartOf(1))).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         _bytes[0]++;
         await ShouldBeProblem(await PutAsync(0, PartOf(0)), HttpStatusCode.Conflict, ProblemTypes.UploadCommitted, "Begin a new upload");
-        await ShouldBeProblem(await CommitAsync(Descriptor.ToJson()), HttpStatusCode.Conflict, ProblemTypes.UploadCommitted, "begin a new upload");
+        await ShouldBeProblem(
+            await CommitAsync(Descriptor.ToJson()), HttpStatusCode.Conflict, ProblemTypes.UploadCommitted, "begin a new upload");
     }
 
     [Fact]
@@ -113,7 +118,8 @@ public sealed class UploadTests : IAsyncDisposable
         ];
         foreach ((string body, string says) in cases)
         {
-            await ShouldBeProblem(await CommitAsync(Encoding.UTF8.GetBytes(body)), HttpStatusCode.BadRequest, ProblemTypes.BadDocument, says);
+            await ShouldBeProblem(
+                await CommitAsync(Encoding.UTF8.GetBytes(body)), HttpStatusCode.BadRequest, ProblemTypes.BadDocument, says);
         }
 
         await ShouldBeProblem(
@@ -145,7 +151,8 @@ public sealed class UploadTests : IAsyncDisposable
     {
         await StartAsync();
         using var content = new StringContent(body, Encoding.UTF8, "application/json");
-        await ShouldBeProblem(await _http.PostAsync(new Uri(_host!.Address, "/uploads/v"), content, Cancel), (HttpStatusCode)status, type, says);
+        await ShouldBeProblem(
+            await _http.PostAsync(new Uri(_host!.Address, "/uploads/v"), content, Cancel), (HttpStatusCode)status, type, says);
         Directory.GetFiles(_scratch.Folder, "upload-v*").ShouldBeEmpty();
     }
 

@@ -107,7 +107,8 @@ public sealed class ObjectServingTests : IAsyncDisposable
         (await GetAsync(null, get => get.Headers.IfNoneMatch.Add(tag))).StatusCode.ShouldBe(HttpStatusCode.NotModified);
         (await GetAsync(null, get => get.Headers.IfMatch.Add(tag))).StatusCode.ShouldBe(HttpStatusCode.OK);
         (await GetAsync(null, get => get.Headers.IfMatch.Add(EntityTagHeaderValue.Any))).StatusCode.ShouldBe(HttpStatusCode.OK);
-        (await GetAsync(null, get => get.Headers.IfMatch.Add(new("\"sha256:other\"")))).StatusCode.ShouldBe(HttpStatusCode.PreconditionFailed);
+        (await GetAsync(null, get => get.Headers.IfMatch.Add(new("\"sha256:other\""))))
+            .StatusCode.ShouldBe(HttpStatusCode.PreconditionFailed);
     }
 
     [Fact]
@@ -145,7 +146,8 @@ public sealed class ObjectServingTests : IAsyncDisposable
         JsonElement problem = await ProblemOf(response);
         problem.GetProperty("type").GetString().ShouldBe(ProblemTypes.ObjectChanged);
         problem.GetProperty("detail").GetString()!.ShouldContain("model.safetensors");
-        _host.Log.ShouldContain(line => line.Contains(_file.FilePath) && line.Contains($"it has {Length + 4} bytes, recorded were {Length}"));
+        _host.Log.ShouldContain(line =>
+            line.Contains(_file.FilePath) && line.Contains($"it has {Length + 4} bytes, recorded were {Length}"));
 
         File.Delete(_file.FilePath);
         (await GetAsync(null)).StatusCode.ShouldBe(HttpStatusCode.InternalServerError);

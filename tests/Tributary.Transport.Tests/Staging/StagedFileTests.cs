@@ -93,7 +93,8 @@ public sealed class StagedFileTests : IDisposable
         Task waiting = file.WaitForAsync(1, Cancel).AsTask();
         file.Fail(new InvalidOperationException("tensor wte has a NaN"));
         (await Should.ThrowAsync<IOException>(waiting)).Message.ShouldContain("tensor wte has a NaN");
-        (await Should.ThrowAsync<IOException>(async () => await file.WaitForAsync(3000, Cancel))).Message.ShouldContain("f will not be completed");
+        (await Should.ThrowAsync<IOException>(async () => await file.WaitForAsync(3000, Cancel)))
+            .Message.ShouldContain("f will not be completed");
     }
 
     [Theory]
