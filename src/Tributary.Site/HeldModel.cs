@@ -28,7 +28,7 @@ internal sealed class HeldModel
     /// <summary>Writes the model of that digest and forgets the others.</summary>
     public void Replace(string digest, TensorSource model, CancellationToken cancellationToken)
     {
-        new SafetensorsWriter(model).WriteFile(Path(digest), Environment.ProcessorCount, cancellationToken);
+        new SafetensorsWriter(model).WriteFile(Path(digest), cancellationToken);
         foreach (string path in Directory.GetFiles(_folder, "*.safetensors").Where(path => path != Path(digest)))
         {
             File.Delete(path);

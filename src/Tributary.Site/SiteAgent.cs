@@ -261,7 +261,7 @@ public sealed class SiteAgent : IDisposable
     {
         try
         {
-            message.WriteTo(spool.Write, Environment.ProcessorCount, cancellationToken);
+            message.WriteTo(spool.Write, cancellationToken);
         }
         catch (Exception e)
         {

@@ -133,7 +133,7 @@ public sealed class SourceTests
         foreach (Codec codec in Precision.All)
         {
             using var quantized = new QuantizedSource(dense, codec);
-            new SafetensorsWriter(quantized).WriteFile(folder[codec.Name], TestContext.Current.CancellationToken, 1, CancellationToken.None);
+            new SafetensorsWriter(quantized).WriteFile(folder[codec.Name], TestContext.Current.CancellationToken);
             using SafetensorsFile file = SafetensorsFile.Open(folder[codec.Name]);
             file.ReadTensor("w").ShouldBe(quantized.ReadTensor("w"));
             file.ReadTensor("b").ShouldBe(quantized.ReadTensor("b"));

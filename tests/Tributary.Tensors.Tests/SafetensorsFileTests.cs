@@ -98,7 +98,7 @@ public sealed class SafetensorsFileTests : IDisposable
             MemorySource.Gaussian("larger", DType.F32, [Tile.ElementsMax + 4097], 3),
             MemorySource.Gaussian("scalar", DType.BF16, [], 4),
             MemorySource.Gaussian("empty", DType.F32, [0, 7], 5));
-        new SafetensorsWriter(source, new Dictionary<string, string> { ["format"] = "pt" }).WriteFile(_folder["m.safetensors"], 1, CancellationToken.None);
+        new SafetensorsWriter(source, new Dictionary<string, string> { ["format"] = "pt" }).WriteFile(_folder["m.safetensors"]);
 
         using SafetensorsFile file = SafetensorsFile.Open(_folder["m.safetensors"]);
         file.Header.Metadata["format"].ShouldBe("pt");
@@ -135,7 +135,7 @@ public sealed class SafetensorsFileTests : IDisposable
     {
         File.WriteAllText(_folder["m.safetensors"], "old");
         var broken = new BrokenSource();
-        Should.Throw<IOException>(() => new SafetensorsWriter(broken).WriteFile(_folder["m.safetensors"], 1, CancellationToken.None)).Message.ShouldBe("the disk says no");
+        Should.Throw<IOException>(() => new SafetensorsWriter(broken).WriteFile(_folder["m.safetensors"])).Message.ShouldBe("the disk says no");
         Directory.GetFiles(_folder.Path).ShouldBe([_folder["m.safetensors"]]);
         File.ReadAllText(_folder["m.safetensors"]).ShouldBe("old");
     }
@@ -143,7 +143,7 @@ public sealed class SafetensorsFileTests : IDisposable
     [Fact]
     public void A_file_cut_short_after_it_was_opened_is_an_error_that_names_it()
     {
-        new SafetensorsWriter(new MemorySource(MemorySource.F32("a", [4], 1, 2, 3, 4))).WriteFile(_folder["m.safetensors"], 1, CancellationToken.None);
+        new SafetensorsWriter(new MemorySource(MemorySource.F32("a", [4], 1, 2, 3, 4))).WriteFile(_folder["m.safetensors"]);
         using SafetensorsFile file = SafetensorsFile.Open(_folder["m.safetensors"]);
         using (FileStream stream = File.Open(_folder["m.safetensors"], FileMode.Open, FileAccess.Write, FileShare.ReadWrite))
         {

@@ -95,7 +95,7 @@ public static class ModelConversion
         TensorSource watched = progress is null ? source : new WatchedSource(source, progress);
         if (output.EndsWith(FileSuffix, StringComparison.Ordinal))
         {
-            plan(watched).WriteFile(output, Environment.ProcessorCount, cancellationToken);
+            plan(watched).WriteFile(output, cancellationToken);
             return;
         }
 

@@ -77,7 +77,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         {
             _report(new MergeStarted(round));
             long start = Stopwatch.GetTimestamp();
-            new SafetensorsWriter(weights()).WriteFile(_folder.Model(round), Environment.ProcessorCount, cancellationToken);
+            new SafetensorsWriter(weights()).WriteFile(_folder.Model(round), cancellationToken);
             _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
             _report(new ModelSaved(round));
         }

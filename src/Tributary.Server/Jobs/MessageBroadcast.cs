@@ -48,7 +48,7 @@ internal sealed class MessageBroadcast(Job job, JobFolder folder, Journal journa
             using var encoded = MessageFile.Open(path);
             using var decoded = new DequantizedSource(encoded);
             TensorSource held = shadow is null ? decoded : new AppliedDelta(shadow, decoded);
-            new SafetensorsWriter(held).WriteFile(folder.Shadow(request.Round, request.Step), Environment.ProcessorCount, cancellationToken);
+            new SafetensorsWriter(held).WriteFile(folder.Shadow(request.Round, request.Step), cancellationToken);
         }
 
         var meaning = new MessageMeaning(shadow is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), job.Precision.Task);
@@ -96,7 +96,7 @@ internal sealed class MessageBroadcast(Job job, JobFolder folder, Journal journa
         using TensorSource encoded = _taskOut.Apply(model);
         SafetensorsWriter message = MessageFile.Plan(encoded);
         using StagedFile staged = StagedFile.Create(path, message.Header.FileLength, StreamingUnits.Ends(job.Streaming, message));
-        message.WriteTo(staged.Write, Environment.ProcessorCount, cancellationToken);
+        message.WriteTo(staged.Write, cancellationToken);
         staged.Complete();
     }
 

@@ -33,7 +33,7 @@ public static class CheckpointWriter
         List<List<int>> shards = Divide(weights.Manifest, shardBytesMax);
         if (shards.Count <= 1)
         {
-            plan(weights).WriteFile(Path.Combine(folder, Checkpoint.FileName), Environment.ProcessorCount, cancellationToken);
+            plan(weights).WriteFile(Path.Combine(folder, Checkpoint.FileName), cancellationToken);
             return;
         }
 
@@ -42,7 +42,7 @@ public static class CheckpointWriter
         {
             string name = $"model-{s + 1:D5}-of-{shards.Count:D5}.safetensors";
             using var part = new SelectedTensors(weights, shards[s]);
-            plan(part).WriteFile(Path.Combine(folder, name), Environment.ProcessorCount, cancellationToken);
+            plan(part).WriteFile(Path.Combine(folder, name), cancellationToken);
             foreach (TensorEntry entry in part.Manifest)
             {
                 shardByTensor.Add(entry.Spec.Name, name);
