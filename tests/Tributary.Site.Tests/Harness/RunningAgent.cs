@@ -28,8 +28,12 @@ internal sealed class RunningAgent : IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
-        await _stop.CancelAsync();
-        await Should.ThrowAsync<Exception>(Ended);
+        if (!Ended.IsFaulted)
+        {
+            await _stop.CancelAsync();
+            await Should.ThrowAsync<OperationCanceledException>(Ended);
+        }
+
         _agent.Dispose();
         _stop.Dispose();
         _folder.Dispose();
