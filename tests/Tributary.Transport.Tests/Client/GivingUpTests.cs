@@ -53,7 +53,7 @@ public sealed class GivingUpTests : IAsyncLifetime
     public async Task Damage_that_never_ends_is_given_up_although_bytes_move()
     {
         _proxy.FlipEveryUp = PartBytes / 2;
-        TransferException e = await FailAsync(Clients.Quick with { Progress = new ProgressRule(1, TimeSpan.FromSeconds(1)) }, null);
+        TransferException e = await FailAsync(Clients.Quick with { Progress = new ProgressRule(1, TimeSpan.FromSeconds(4)) }, null);
         e.Failure.ShouldBe(TransferFailure.Stalled);
         e.Message.ShouldContain("nothing that was tried got through");
         File.Exists(_host.UploadPath("u")).ShouldBeFalse();
