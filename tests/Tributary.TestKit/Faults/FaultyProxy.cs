@@ -59,8 +59,10 @@ public sealed class FaultyProxy : IAsyncDisposable
         }
     }
 
-    /// <summary>Every byte up is flipped that stands at a multiple of this position; 0 for none.</summary>
-    public long FlipEveryUp { get; set; }
+    /// <summary>
+    /// The byte that follows these, going up, is inverted each time; empty for none. Their first byte must not be among the others.
+    /// </summary>
+    public ReadOnlyMemory<byte> DamageAfter { get; set; }
 
     /// <summary>How many bytes a second pass upwards on each connection; 0 for all.</summary>
     public int BytesPerSecondUp { get; set; }
@@ -152,6 +154,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     private async Task PumpAsync(Socket from, Socket to, ProxyDirection direction)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
+        int matched = 0;
         try
         {
             while (true)
@@ -163,6 +166,11 @@ public sealed class FaultyProxy : IAsyncDisposable
                 {
                     to.Shutdown(SocketShutdown.Send);
                     return;
+                }
+
+                if (direction == ProxyDirection.Up && !DamageAfter.IsEmpty)
+                {
+                    Damage(buffer.AsSpan(0, read), DamageAfter.Span, ref matched);
                 }
 
                 int pass = Harm(buffer.AsSpan(0, read), direction, out bool frozen);
@@ -213,14 +221,29 @@ public sealed class FaultyProxy : IAsyncDisposable
             Interlocked.Add(ref _passed[(int)direction], pass);
             for (int at = 0; at < pass; at++)
             {
-                bool always = direction == ProxyDirection.Up && FlipEveryUp > 0 && (begin + at) % FlipEveryUp == FlipEveryUp - 1;
-                if (always || _flips[(int)direction].Remove(begin + at))
+                if (_flips[(int)direction].Remove(begin + at))
                 {
                     bytes[at] = (byte)~bytes[at];
                 }
             }
 
             return pass;
+        }
+    }
+
+    private static void Damage(Span<byte> bytes, ReadOnlySpan<byte> after, ref int matched)
+    {
+        foreach (ref byte value in bytes)
+        {
+            if (matched == after.Length)
+            {
+                value = (byte)~value;
+                matched = 0;
+            }
+            else
+            {
+                matched = value == after[matched] ? matched + 1 : value == after[0] ? 1 : 0;
+            }
         }
     }
 

@@ -90,7 +90,8 @@ public sealed class FaultTests : IAsyncLifetime
         TransferOptions options = OneByOne with { Progress = new ProgressRule(1, TimeSpan.FromSeconds(4)) };
         TransferResult result = await (direction == ProxyDirection.Up ? UploadAsync(options) : DownloadAsync(options));
         await ShouldHaveArrivedAsync(direction == ProxyDirection.Up ? _host.UploadPath("u") : Target);
-        (result.Retries, result.PartsMoved).ShouldBe((1, 11));
+        result.PartsMoved.ShouldBe(11);
+        result.Retries.ShouldBeInRange(1, 4);
     }
 
     [Fact]

@@ -52,10 +52,11 @@ public sealed class GivingUpTests : IAsyncLifetime
     [Fact]
     public async Task Damage_that_never_ends_is_given_up_although_bytes_move()
     {
-        _proxy.FlipEveryUp = PartBytes / 2;
-        TransferException e = await FailAsync(Clients.Quick with { Progress = new ProgressRule(1, TimeSpan.FromSeconds(1)) }, null);
+        _proxy.DamageAfter = (await File.ReadAllBytesAsync(_source, Cancel)).AsMemory(3 * PartBytes, 6);
+        TransferException e = await FailAsync(Clients.Quick with { Progress = new ProgressRule(1, TimeSpan.FromSeconds(4)) }, null);
         e.Failure.ShouldBe(TransferFailure.Stalled);
-        e.Message.ShouldContain("nothing that was tried got through");
+        e.Message.ShouldContain("nothing that was tried got through; the last failure was: PUT");
+        e.Message.ShouldContain("parts/3: the server answered 400 Bad Request: Part 3 of upload u arrived with the SHA-256");
         File.Exists(_host.UploadPath("u")).ShouldBeFalse();
     }
 

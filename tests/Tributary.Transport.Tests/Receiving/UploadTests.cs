@@ -189,7 +189,7 @@ public sealed class UploadTests : IAsyncDisposable
     [Fact]
     public async Task A_trickle_is_cut_off_and_told_how_far_it_came()
     {
-        await StartAsync(new ProgressRule(1000, TimeSpan.FromMilliseconds(400)));
+        await StartAsync(new ProgressRule(1000, TimeSpan.FromSeconds(1)));
         using Socket slow = await BeginPartAsync(1, Descriptor.Parts[1], 700);
         string answer = await ReadAllAsync(slow);
         answer.ShouldStartWith("HTTP/1.1 408");
