@@ -44,6 +44,7 @@ public sealed class QuantizedSource : TensorSource
         if (entry.IsDense)
         {
             _dense.Read(tile, offset, destination);
+            RefuseNotFinite(entry.Spec, tile, offset, destination);
             return;
         }
 
@@ -69,10 +70,29 @@ public sealed class QuantizedSource : TensorSource
         int notFinite = _codec.EncodeTile(spec.DType, dense.Bytes, destination[..scaleBytes], destination[scaleBytes..]);
         if (notFinite >= 0)
         {
-            Span<float> value = stackalloc float[1];
-            DenseFloats.Widen(spec.DType, dense.Bytes.Slice(notFinite * spec.DType.Size(), spec.DType.Size()), value);
-            throw new TensorFormatException(
-                $"tensor '{spec.Name}' is {value[0]} at element {(tile.Index * Tile.ElementsMax) + notFinite}; only finite values can be sent as {_codec.Name}");
+            throw Refusal(spec, tile, notFinite, dense.Bytes.Slice(notFinite * spec.DType.Size(), spec.DType.Size()));
         }
+    }
+
+    /// <summary>Floats that pass through are held to the same rule as those that are encoded.</summary>
+    private void RefuseNotFinite(TensorSpec spec, Tile tile, int offset, ReadOnlySpan<byte> strip)
+    {
+        // Whole elements only: a caller may read a tile's bytes in any pieces.
+        int size = spec.DType.Size();
+        int skip = Math.Min(strip.Length, (size - (offset % size)) % size);
+        (offset, strip) = (offset + skip, strip.Slice(skip, (strip.Length - skip) / size * size));
+        int notFinite = spec.DType.IsTrainable() ? NotFinite.IndexIn(spec.DType, strip) : -1;
+        if (notFinite >= 0)
+        {
+            throw Refusal(spec, tile, (offset / size) + notFinite, strip.Slice(notFinite * size, size));
+        }
+    }
+
+    private TensorFormatException Refusal(TensorSpec spec, Tile tile, int element, ReadOnlySpan<byte> bytes)
+    {
+        Span<float> value = stackalloc float[1];
+        DenseFloats.Widen(spec.DType, bytes, value);
+        return new TensorFormatException(
+            $"tensor '{spec.Name}' is {value[0]} at element {(tile.Index * Tile.ElementsMax) + element}; only finite values can be sent as {_codec.Name}");
     }
 }

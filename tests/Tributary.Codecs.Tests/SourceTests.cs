@@ -115,12 +115,27 @@ public sealed class SourceTests
         float[] values = new float[SeveralTiles];
         values[Tile.ElementsMax + 4321] = bad;
         using var dense = new MemorySource(MemorySource.F32("fine", [2], 1, 2), MemorySource.F32("layer.7.weight", [SeveralTiles], values));
-        foreach (Codec codec in Precision.All.Where(codec => codec.Encodes(DType.F32)))
+        foreach (Codec codec in Precision.All)
         {
             using var quantized = new QuantizedSource(dense, codec);
             string message = Should.Throw<TensorFormatException>(() => quantized.ReadTensor("layer.7.weight")).Message;
             message.ShouldContain("'layer.7.weight'");
             message.ShouldContain((Tile.ElementsMax + 4321).ToString());
+        }
+    }
+
+    [Theory]
+    [InlineData(DType.F16)]
+    [InlineData(DType.BF16)]
+    public void A_16_bit_value_that_is_not_finite_is_refused_even_where_it_passes_through(DType dtype)
+    {
+        byte[] bytes = new byte[200];
+        BitConverter.TryWriteBytes(bytes.AsSpan(2 * 77), dtype == DType.F16 ? BitConverter.HalfToUInt16Bits(Half.NaN) : (ushort)0x7F80);
+        using var dense = new MemorySource((new TensorSpec("w", dtype, new TensorShape(100)), bytes));
+        foreach (Codec codec in Precision.All)
+        {
+            using var quantized = new QuantizedSource(dense, codec);
+            Should.Throw<TensorFormatException>(() => quantized.ReadTensor("w")).Message.ShouldContain("at element 77");
         }
     }
 

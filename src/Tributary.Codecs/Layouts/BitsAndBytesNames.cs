@@ -38,5 +38,6 @@ internal sealed record BitsAndBytesState(
     public byte[] ToJson() => JsonSerializer.SerializeToUtf8Bytes(this, BitsAndBytesJson.Default.BitsAndBytesState);
 }
 
+[JsonSourceGenerationOptions(RespectRequiredConstructorParameters = true, RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(BitsAndBytesState))]
 internal sealed partial class BitsAndBytesJson : JsonSerializerContext;

@@ -191,11 +191,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         foreach (ResultRow row in _journal.Results(Job.Name).Where(row => row.Round == request.Round && row.Step == request.Step))
         {
             string path = _folder.Spool(row.Round, row.Step, row.Site, row.Attempt);
-            TensorSource? update = null;
-            if (row.Digest is not null && File.Exists(path))
-            {
-                update = Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
-            }
+            TensorSource? update = row.Digest is null ? null : Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
 
             results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics));
         }
@@ -209,7 +205,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         {
             return MessageFile.Open(path);
         }
-        catch (TensorFormatException e)
+        catch (Exception e) when (e is TensorFormatException or IOException)
         {
             throw new JobFailedException($"round {row.Round}: the message of site '{row.Site}' cannot be read: {e.Message}", e);
         }
