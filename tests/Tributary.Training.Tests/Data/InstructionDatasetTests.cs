@@ -35,6 +35,19 @@ public sealed class InstructionDatasetTests : IDisposable
         dataset.TruncatedCount.ShouldBe(0);
     }
 
+    [Theory]
+    [InlineData("dolly-151.jsonl", 151)]
+    [InlineData("self-instruct-175.jsonl", 175)]
+    [InlineData("gsm8k-1319.jsonl", 1319)]
+    public void Published_data_is_read_as_it_lies(string name, int records)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(SharedFolder.Find("models/stories260K"));
+        InstructionDataset dataset = InstructionDataset.Load(SharedFolder.Find("data/" + name), tokenizer, 512);
+        dataset.Count.ShouldBe(records);
+        dataset.TruncatedCount.ShouldBeInRange(1, records / 2);
+        dataset.Examples.ShouldAllBe(example => example.Tokens.Length <= 512 && example.Tokens.Length - example.ResponseStart > 1);
+    }
+
     [Fact]
     public void Blank_lines_and_a_last_line_without_an_end_are_no_trouble() =>
         Load("\n" + Record("a") + "\n   \n\r\n" + Record("b")).Count.ShouldBe(2);
@@ -74,6 +87,16 @@ public sealed class InstructionDatasetTests : IDisposable
     {
         string path = Write(text);
         Should.Throw<TrainingDataException>(() => InstructionDataset.Load(path, _tokenizer, 128)).Message.ShouldContain(path);
+    }
+
+    [Fact]
+    public void Bytes_that_are_not_UTF8_are_refused_and_not_replaced()
+    {
+        string path = Path.Combine(_folder.Path, "latin1.jsonl");
+        File.WriteAllBytes(path, System.Text.Encoding.Latin1.GetBytes(Record("café")));
+        string message = Should.Throw<TrainingDataException>(() => InstructionDataset.Load(path, _tokenizer, 128)).Message;
+        message.ShouldContain(path);
+        message.ShouldContain("UTF-8");
     }
 
     [Fact]

@@ -10,7 +10,7 @@ public sealed class TextGeneratorTests
     [Fact]
     public void A_trained_model_continues_a_story_as_it_does_elsewhere()
     {
-        string folder = SharedModels.Find("stories260K");
+        string folder = SharedFolder.Find("models/stories260K");
         using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(folder, "model.safetensors"));
         using LlamaModel model = LlamaModel.Load(LlamaConfig.Load(folder), file);
         string text = string.Concat(TextGenerator.Generate(model, Tokenizer.Load(folder), "Once upon a time", 40, 0, 0));
