@@ -8,7 +8,7 @@ public static class Evaluator
     /// <summary>The records that are worked on together; the result hardly depends on it, memory does.</summary>
     private const int BatchSize = 8;
 
-    /// <summary>Measures the mean loss per response token over all records.</summary>
+    /// <summary>Measures the mean loss per response token over all records; NaN where the model's weights are broken.</summary>
     /// <exception cref="ArgumentException">The dataset does not fit the model, or there are not 1 to 256 threads.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; that is looked at between batches.</exception>
     public static EvaluationResult Evaluate(LlamaModel model, InstructionDataset dataset, int threads, CancellationToken cancellationToken)

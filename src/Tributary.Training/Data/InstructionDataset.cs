@@ -5,6 +5,8 @@ namespace Tributary.Training;
 /// <summary>Records of instructions and responses, as tokens.</summary>
 public sealed class InstructionDataset
 {
+    private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
+
     private readonly TrainingExample[] _examples;
     private readonly Tokenizer _tokenizer;
 
@@ -53,7 +55,7 @@ public sealed class InstructionDataset
         int number = 0;
         try
         {
-            foreach (string line in File.ReadLines(path, Encoding.UTF8))
+            foreach (string line in File.ReadLines(path, Strict))
             {
                 number++;
                 if (!string.IsNullOrWhiteSpace(line))
@@ -70,6 +72,10 @@ public sealed class InstructionDataset
         catch (FormatException e)
         {
             throw new TrainingDataException($"{path}, line {number}: {e.Message}.", e);
+        }
+        catch (DecoderFallbackException e)
+        {
+            throw new TrainingDataException($"{path}: after line {number} there are bytes that are not UTF-8; save the file as UTF-8.", e);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {

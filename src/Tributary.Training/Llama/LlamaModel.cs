@@ -7,11 +7,12 @@ namespace Tributary.Training;
 /// <remarks>Not for several threads at once: train, evaluate, generate or overwrite a model one after the other.</remarks>
 public sealed class LlamaModel : IDisposable
 {
-    private LlamaModel(LlamaConfig config, IReadOnlyList<string> order)
+    /// <summary>Allocates; the view has the tensors in the order given, or in that of LlamaForCausalLM.</summary>
+    private LlamaModel(LlamaConfig config, IEnumerable<string>? order)
     {
         Config = config;
         Tensors = new LlamaTensors(config);
-        Weights = new LlamaWeights(Tensors, order);
+        Weights = new LlamaWeights(Tensors, order ?? Tensors.All.Select(tensor => tensor.Name));
     }
 
     /// <summary>The model's sizes and constants.</summary>
@@ -35,7 +36,7 @@ public sealed class LlamaModel : IDisposable
     /// <exception cref="TensorFormatException">A tensor is missing, not expected, misshapen, or not of these types.</exception>
     public static LlamaModel Load(LlamaConfig config, TensorSource source)
     {
-        var model = new LlamaModel(config, [.. source.Manifest.Select(entry => entry.Spec.Name)]);
+        var model = new LlamaModel(config, source.Manifest.Select(entry => entry.Spec.Name));
         try
         {
             model.CopyFrom(source);
@@ -54,8 +55,7 @@ public sealed class LlamaModel : IDisposable
     /// </summary>
     public static LlamaModel Create(LlamaConfig config, ulong seed)
     {
-        using var names = new LlamaTensors(config);
-        var model = new LlamaModel(config, [.. names.All.Select(tensor => tensor.Name)]);
+        var model = new LlamaModel(config, order: null);
         var random = new SplitMix64(seed);
         foreach (LlamaTensor tensor in model.Tensors.All)
         {

@@ -6,6 +6,9 @@ namespace Tributary.Training;
 /// <summary>Takes batches forward through a Llama, and back again.</summary>
 internal sealed class LlamaPass : IDisposable
 {
+    /// <summary>Rows that one thread takes at a time where rows do not depend on each other.</summary>
+    private const int RowGrain = 16;
+
     private readonly LlamaConfig _config;
     private readonly LlamaTensors _weights;
     private readonly LlamaActivations _activations;
@@ -77,12 +80,17 @@ internal sealed class LlamaPass : IDisposable
         Linear.Forward(normed, weights.Query, q, accumulate: false, _workers);
         Linear.Forward(normed, weights.Key, k, accumulate: false, _workers);
         Linear.Forward(normed, weights.Value, v, accumulate: false, _workers);
-        _rope.Apply(q, batch.Positions, backward: false);
-        _rope.Apply(k, batch.Positions, backward: false);
+        Rotate(q, k, batch, backward: false);
         Attention.Forward(q, k, v, attended, layer.LogSums.Take(rows), batch.Starts, _heads, _workers);
         middle.CopyFrom(input);
         Linear.Forward(attended, weights.Output, middle, accumulate: true, _workers);
     }
+
+    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) => _workers.Split(batch.Rows, RowGrain, (_, begin, end) =>
+    {
+        _rope.Apply(q.Slice(begin, end), batch.Positions[begin..end], backward);
+        _rope.Apply(k.Slice(begin, end), batch.Positions[begin..end], backward);
+    });
 
     /// <summary>Output = middle + down(silu(gate(norm(middle))) * up(norm(middle))).</summary>
     private void ForwardFeedForward(in LayerTensors weights, LayerActivations layer, int rows, Matrix output)
@@ -92,7 +100,8 @@ internal sealed class LlamaPass : IDisposable
         RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Buffer.Span(0, rows));
         Linear.Forward(normed, weights.Gate, gate, accumulate: false, _workers);
         Linear.Forward(normed, weights.Up, up, accumulate: false, _workers);
-        SwiGlu.Forward(gate, up, gated);
+        _workers.Split(rows, RowGrain, (_, begin, end) =>
+            SwiGlu.Forward(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
         output.CopyFrom(middle);
         Linear.Forward(gated, weights.Down, output, accumulate: true, _workers);
     }
@@ -113,21 +122,17 @@ internal sealed class LlamaPass : IDisposable
 
         Span<float> inverseRms = _activations.ResponsesInverseRms.Buffer.Span(0, count);
         RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms);
-        Span<float> losses = _activations.Losses.Buffer.Span(0, count);
         for (int begin = 0; begin < count; begin += _activations.LogitRowsMax)
         {
             int end = Math.Min(count, begin + _activations.LogitRowsMax);
             Matrix logits = _activations.Logits.Take(end - begin);
             Linear.Forward(normed.Slice(begin, end), _weights.Head, logits, accumulate: false, _workers);
-            if (gradients is null)
+            Losses(batch, begin, logits, withGradient: gradients is not null);
+            if (gradients is not null)
             {
-                CrossEntropy.Forward(logits, batch.Targets[begin..end], losses[begin..end]);
-                continue;
+                Matrix normedGradient = _activations.Gradients!.Normed.Take(count).Slice(begin, end);
+                Linear.Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, gradients.Head, _workers);
             }
-
-            CrossEntropy.ForwardBackward(logits, batch.Targets[begin..end], 1f / count, losses[begin..end]);
-            Matrix normedGradient = _activations.Gradients!.Normed.Take(count).Slice(begin, end);
-            Linear.Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, gradients.Head, _workers);
         }
 
         if (gradients is not null)
@@ -136,13 +141,29 @@ internal sealed class LlamaPass : IDisposable
         }
 
         double sum = 0;
-        foreach (float loss in losses)
+        foreach (float loss in _activations.Losses.Buffer.Span(0, count))
         {
             sum += loss;
         }
 
         return sum;
     }
+
+    /// <summary>The losses of some response rows, from <paramref name="first"/> on; logits become their gradients or are used up.</summary>
+    private void Losses(TokenBatch batch, int first, Matrix logits, bool withGradient) => _workers.Split(logits.Rows, RowGrain, (_, begin, end) =>
+    {
+        Matrix rows = logits.Slice(begin, end);
+        ReadOnlySpan<int> targets = batch.Targets[(first + begin)..(first + end)];
+        Span<float> losses = _activations.Losses.Buffer.Span(first + begin, end - begin);
+        if (withGradient)
+        {
+            CrossEntropy.ForwardBackward(rows, targets, 1f / batch.Responses, losses);
+        }
+        else
+        {
+            CrossEntropy.Forward(rows, targets, losses);
+        }
+    });
 
     private void BackwardFinalNorm(TokenBatch batch, Matrix rows, ReadOnlySpan<float> inverseRms, LlamaTensors gradients)
     {
@@ -163,7 +184,8 @@ internal sealed class LlamaPass : IDisposable
         Matrix residual = own.Residual.Take(rows), gated = own.Gated.Take(rows), normed = own.Normed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), input = layer.MiddleNormed.Take(rows);
         Linear.Backward(layer.Gated.Take(rows), weights.Down, residual, gated, accumulate: false, gradients.Down, _workers);
-        SwiGlu.BackwardInPlace(gate, up, gated);
+        _workers.Split(rows, RowGrain, (_, begin, end) =>
+            SwiGlu.BackwardInPlace(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
         Linear.Backward(input, weights.Gate, gate, normed, accumulate: false, gradients.Gate, _workers);
         Linear.Backward(input, weights.Up, up, normed, accumulate: true, gradients.Up, _workers);
         RmsNorm.Backward(
@@ -180,8 +202,7 @@ internal sealed class LlamaPass : IDisposable
         var forward = new AttentionForward(
             layer.Query.Take(rows), layer.Key.Take(rows), layer.Value.Take(rows), layer.Attended.Take(rows), layer.LogSums.Take(rows));
         AttentionGradient.Backward(forward, attended, dq, dk, dv, batch.Starts, _heads, _workers);
-        _rope.Apply(dq, batch.Positions, backward: true);
-        _rope.Apply(dk, batch.Positions, backward: true);
+        Rotate(dq, dk, batch, backward: true);
         Linear.Backward(input, weights.Query, dq, normed, accumulate: false, gradients.Query, _workers);
         Linear.Backward(input, weights.Key, dk, normed, accumulate: true, gradients.Key, _workers);
         Linear.Backward(input, weights.Value, dv, normed, accumulate: true, gradients.Value, _workers);

@@ -9,7 +9,7 @@ internal sealed class LlamaWeights : TensorSource
     private readonly LlamaTensor[] _tensors;
 
     /// <summary>The tensors by the names and in the order given; a tied head's name is another name of the embedding.</summary>
-    public LlamaWeights(LlamaTensors tensors, IReadOnlyList<string> order)
+    public LlamaWeights(LlamaTensors tensors, IEnumerable<string> order)
     {
         var byName = tensors.All.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
         byName.TryAdd(LlamaTensors.HeadName, tensors.All[0]);

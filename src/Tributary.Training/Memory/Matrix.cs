@@ -37,6 +37,18 @@ internal readonly unsafe struct Matrix(float* data, int rows, int columns)
         return new Matrix(Data + ((long)begin * Columns), end - begin, Columns);
     }
 
+    /// <summary>
+    /// Copies some columns of all rows to rows that are <paramref name="targetRow"/> floats apart: close together they fit a cache that
+    /// a long row's stride would leave half unused.
+    /// </summary>
+    public void CopyColumns(int column, int count, float* target, int targetRow)
+    {
+        for (int row = 0; row < Rows; row++)
+        {
+            new Span<float>(Data + ((long)row * Columns) + column, count).CopyTo(new Span<float>(target + ((long)row * targetRow), count));
+        }
+    }
+
     /// <summary>Sets all elements to zero.</summary>
     public void Clear() => NativeMemory.Clear(Data, (nuint)Length * sizeof(float));
 

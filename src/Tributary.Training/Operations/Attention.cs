@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Tributary.Training.Memory;
 
@@ -14,6 +15,9 @@ internal sealed record AttentionHeads(int QueryHeads, int KeyHeads, int HeadLeng
 
     /// <summary>What scores are multiplied by.</summary>
     public float Scale => 1 / MathF.Sqrt(HeadLength);
+
+    /// <summary>The same where scores are exponents of 2 instead of e, which takes less to compute.</summary>
+    public float Scale2 => VectorMath.Log2E / MathF.Sqrt(HeadLength);
 }
 
 /// <summary>
@@ -21,7 +25,7 @@ internal sealed record AttentionHeads(int QueryHeads, int KeyHeads, int HeadLeng
 /// </summary>
 /// <remarks>
 /// Works on 16 queries of a head at a time, one to a lane, so a softmax needs no sums across lanes: scores are kept as keys by queries.
-/// Only the logarithm of each softmax's sum is kept for the backward pass (Dao et al., "FlashAttention", 2022), which is in
+/// Only the binary logarithm of each softmax's sum is kept for the backward pass (Dao et al., "FlashAttention", 2022), which is in
 /// <see cref="AttentionGradient"/>. Grouped queries: Ainslie et al. (2023).
 /// </remarks>
 internal static unsafe class Attention
@@ -29,43 +33,45 @@ internal static unsafe class Attention
     /// <summary>The queries that are worked on together.</summary>
     public const int Queries = MatrixTile.Columns;
 
-    /// <summary>Computes the attended values of all heads, and the logarithm of every softmax's sum (rows by query heads).</summary>
+    /// <summary>Computes the attended values of all heads, and the binary logarithm of every softmax's sum (rows by query heads).</summary>
     public static void Forward(
         Matrix q, Matrix k, Matrix v, Matrix output, Matrix logSums, ReadOnlyMemory<int> starts, AttentionHeads heads, Workers workers)
     {
         int sequences = starts.Length - 1;
         workers.ForEach(sequences * heads.QueryHeads, (item, part) =>
         {
-            int sequence = item / heads.QueryHeads, head = item % heads.QueryHeads;
-            int begin = starts.Span[sequence], end = starts.Span[sequence + 1];
-            int keyOffset = head / heads.Group * heads.HeadLength;
-            float* scratch = workers.Scratch(part, ScratchLength(end - begin, heads.HeadLength)).Data;
-            for (int first = begin; first < end; first += Queries)
+            int sequence = item / heads.QueryHeads, head = item % heads.QueryHeads, length = heads.HeadLength;
+            int begin = starts.Span[sequence], end = starts.Span[sequence + 1], count = end - begin;
+            float* keys = workers.Scratch(part, ScratchLength(count, length)).Data;
+            float* values = keys + ((long)count * length);
+            k.Slice(begin, end).CopyColumns(head / heads.Group * length, length, keys, length);
+            v.Slice(begin, end).CopyColumns(head / heads.Group * length, length, values, length);
+            for (int position = 0; position < count; position += Queries)
             {
-                int count = Math.Min(Queries, end - first);
-                float* keys = k.Data + ((long)begin * k.Columns) + keyOffset;
-                float* values = v.Data + ((long)begin * v.Columns) + keyOffset;
-                ForwardBlock(q, keys, values, k.Columns, output, logSums, heads, head, first, count, first - begin, scratch);
+                ForwardBlock(
+                    q.Slice(begin, end), keys, values, output.Slice(begin, end), logSums.Slice(begin, end), heads, head, position,
+                    values + ((long)count * length));
             }
         });
     }
 
     /// <summary>The floats a thread needs for a sequence of that length.</summary>
-    private static long ScratchLength(int length, int headLength) => Queries * ((2L * headLength) + length + Queries);
+    private static long ScratchLength(int count, int headLength) => (2L * count * headLength) + (Queries * ((2L * headLength) + count));
 
+    /// <summary>The queries of one head from <paramref name="position"/> on, up to 16.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ForwardBlock(
-        Matrix q, float* keys, float* values, int keyRow, Matrix output, Matrix logSums,
-        AttentionHeads heads, int head, int first, int count, int position, float* scratch)
+        Matrix q, float* keys, float* values, Matrix output, Matrix logSums, AttentionHeads heads, int head, int position, float* scratch)
     {
-        int length = heads.HeadLength, keyCount = position + count;
+        int length = heads.HeadLength, count = Math.Min(Queries, q.Rows - position), keyCount = position + count;
         float* queries = scratch;
         float* result = queries + (length * Queries);
         float* scores = result + (length * Queries);
-        Transpose(q, first, count, head * length, length, heads.Scale, queries);
-        MatrixTile.Multiply(keyCount, length, keys, keyRow, 1, queries, Queries, scores, Queries, accumulate: false);
-        Mask(scores, position, keyCount, float.NegativeInfinity);
+        Transpose(q, position, count, head * length, length, heads.Scale2, queries);
+        MatrixTile.Multiply(keyCount, length, keys, length, 1, queries, Queries, scores, Queries, accumulate: false);
+        Mask(scores, position, keyCount);
         Softmax(scores, keyCount, out Vector256<float> max0, out Vector256<float> max1, out Vector256<float> sum0, out Vector256<float> sum1);
-        MatrixTile.Multiply(length, keyCount, values, 1, keyRow, scores, Queries, result, Queries, accumulate: false);
+        MatrixTile.Multiply(length, keyCount, values, 1, length, scores, Queries, result, Queries, accumulate: false);
 
         float* max = stackalloc float[Queries];
         float* sum = stackalloc float[Queries];
@@ -75,8 +81,8 @@ internal static unsafe class Attention
         sum1.Store(sum + 8);
         for (int i = 0; i < count; i++)
         {
-            logSums.Data[((long)(first + i) * logSums.Columns) + head] = max[i] + MathF.Log(sum[i]);
-            float* target = output.Data + ((long)(first + i) * output.Columns) + (head * length);
+            logSums.Data[((long)(position + i) * logSums.Columns) + head] = max[i] + MathF.Log2(sum[i]);
+            float* target = output.Data + ((long)(position + i) * output.Columns) + (head * length);
             float inverse = 1 / sum[i];
             for (int d = 0; d < length; d++)
             {
@@ -86,6 +92,7 @@ internal static unsafe class Attention
     }
 
     /// <summary>Copies a head of some rows so that rows become lanes, times a factor; lanes without a row are zero.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Transpose(Matrix rows, int first, int count, int column, int length, float factor, float* target)
     {
         if (count < Queries)
@@ -104,15 +111,16 @@ internal static unsafe class Attention
     }
 
     /// <summary>Overwrites the scores of keys that come after their query: only among the last 16 keys there are any.</summary>
-    public static void Mask(float* scores, int position, int keyCount, float value)
+    private static void Mask(float* scores, int position, int keyCount)
     {
         for (int key = position + 1; key < keyCount; key++)
         {
-            new Span<float>(scores + (key * Queries), key - position).Fill(value);
+            new Span<float>(scores + (key * Queries), key - position).Fill(float.NegativeInfinity);
         }
     }
 
-    /// <summary>Replaces scores by e^(score - max) and gives each lane's max and sum.</summary>
+    /// <summary>Replaces scores by 2^(score - max) and gives each lane's max and sum.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Softmax(
         float* scores, int keyCount, out Vector256<float> max0, out Vector256<float> max1, out Vector256<float> sum0, out Vector256<float> sum1)
     {
@@ -127,7 +135,7 @@ internal static unsafe class Attention
         Vector256<float> s0 = default, s1 = default;
         for (float* p = scores; p < end; p += Queries)
         {
-            Vector256<float> e0 = VectorMath.Exp(Vector256.Load(p) - m0), e1 = VectorMath.Exp(Vector256.Load(p + 8) - m1);
+            Vector256<float> e0 = VectorMath.Exp2(Vector256.Load(p) - m0), e1 = VectorMath.Exp2(Vector256.Load(p + 8) - m1);
             e0.Store(p);
             e1.Store(p + 8);
             s0 += e0;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Tributary.Training.Memory;
 
@@ -6,152 +7,199 @@ namespace Tributary.Training.Operations;
 /// <summary>The backward pass of <see cref="Attention"/>. Scores and softmax are computed again rather than kept.</summary>
 /// <remarks>
 /// With P the softmax, dP = dO vᵀ and delta = sum of dO O of a row: dS = P (dP - delta), dq = dS k, dk = dSᵀ q, dv = Pᵀ dO.
+/// Works on 16 keys at a time, one to a lane, and all queries that see them: then of the three sums over queries or keys only dq's
+/// goes across lanes.
 /// </remarks>
 internal static unsafe class AttentionGradient
 {
-    private const int Queries = Attention.Queries;
+    private const int Keys = MatrixTile.Columns;
 
     /// <summary>Writes the gradients of q, k and v.</summary>
     public static void Backward(
-        in AttentionForward forward, Matrix outputGradient, Matrix dq, Matrix dk, Matrix dv,
+        AttentionForward forward, Matrix outputGradient, Matrix dq, Matrix dk, Matrix dv,
         ReadOnlyMemory<int> starts, AttentionHeads heads, Workers workers)
     {
-        AttentionForward kept = forward;
         int sequences = starts.Length - 1;
         workers.ForEach(sequences * heads.KeyHeads, (item, part) =>
         {
-            int sequence = item / heads.KeyHeads, keyHead = item % heads.KeyHeads;
-            int begin = starts.Span[sequence], end = starts.Span[sequence + 1];
-            var block = new Block(heads.HeadLength, end - begin, workers, part);
-            new Span<float>(block.KeyGradient, 2 * (end - begin) * block.Width).Clear();
+            int keyHead = item % heads.KeyHeads, column = keyHead * heads.HeadLength;
+            int begin = starts.Span[item / heads.KeyHeads], end = starts.Span[(item / heads.KeyHeads) + 1];
+            var memory = new HeadMemory(heads.HeadLength, end - begin, workers, part);
+            memory.LoadKeys(forward.K.Slice(begin, end), forward.V.Slice(begin, end), column);
             for (int head = keyHead * heads.Group; head < (keyHead + 1) * heads.Group; head++)
             {
-                for (int first = begin; first < end; first += Queries)
-                {
-                    BackwardBlock(kept, outputGradient, dq, heads, head, begin, first, Math.Min(Queries, end - first), block);
-                }
+                BackwardHead(forward, outputGradient, dq, heads, head, begin, memory);
             }
 
-            int column = keyHead * heads.HeadLength;
-            for (int i = 0; i < end - begin; i++)
-            {
-                new Span<float>(block.KeyGradient + (i * block.Width), heads.HeadLength).CopyTo(dk.Row(begin + i)[column..]);
-                new Span<float>(block.ValueGradient + (i * block.Width), heads.HeadLength).CopyTo(dv.Row(begin + i)[column..]);
-            }
+            StoreLanes(memory.KeyGradient, heads.Scale, heads.HeadLength, dk.Slice(begin, end), column);
+            StoreLanes(memory.ValueGradient, 1, heads.HeadLength, dv.Slice(begin, end), column);
         });
     }
 
-    private static void BackwardBlock(
-        in AttentionForward forward, Matrix outputGradient, Matrix dq, AttentionHeads heads, int head, int begin, int first, int count,
-        in Block block)
+    /// <summary>One query head: writes dq, adds to dk and dv.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void BackwardHead(
+        AttentionForward forward, Matrix outputGradient, Matrix dq, AttentionHeads heads, int head, int begin, in HeadMemory memory)
     {
-        int length = heads.HeadLength, column = head * length, keyRow = forward.K.Columns;
-        int position = first - begin, keyCount = position + count;
-        float* keys = forward.K.Data + ((long)begin * keyRow) + (head / heads.Group * length);
-        float* values = forward.V.Data + ((long)begin * keyRow) + (head / heads.Group * length);
-
-        Attention.Transpose(forward.Q, first, count, column, length, heads.Scale, block.QueryLanes);
-        Attention.Transpose(outputGradient, first, count, column, length, 1, block.OutputLanes);
-        CopyRows(forward.Q, first, count, column, length, heads.Scale, block.QueryRows, block.Width);
-        CopyRows(outputGradient, first, count, column, length, 1, block.OutputRows, block.Width);
-        float* delta = stackalloc float[Queries];
-        float* logSum = stackalloc float[Queries];
-        for (int i = 0; i < Queries; i++)
+        int length = heads.HeadLength, column = head * length;
+        forward.Q.Slice(begin, begin + memory.Count).CopyColumns(column, length, memory.Queries, length);
+        outputGradient.Slice(begin, begin + memory.Count).CopyColumns(column, length, memory.OutputGradient, length);
+        for (int i = 0; i < memory.Count; i++)
         {
-            bool used = i < count;
-            logSum[i] = used ? forward.LogSums.Row(first + i)[head] : 0;
-            delta[i] = used
-                ? VectorMath.Dot(outputGradient.Row(first + i).Slice(column, length), forward.Output.Row(first + i).Slice(column, length))
-                : 0;
+            memory.LogSums[i] = forward.LogSums.Row(begin + i)[head];
+            memory.Deltas[i] = VectorMath.Dot(
+                outputGradient.Row(begin + i).Slice(column, length), forward.Output.Row(begin + i).Slice(column, length));
         }
 
-        MatrixTile.Multiply(keyCount, length, keys, keyRow, 1, block.QueryLanes, Queries, block.Scores, Queries, false);
-        Attention.Mask(block.Scores, position, keyCount, float.NegativeInfinity);
-        MatrixTile.Multiply(keyCount, length, values, keyRow, 1, block.OutputLanes, Queries, block.ScoreGradient, Queries, false);
-        ScoreGradients(block.Scores, block.ScoreGradient, keyCount, logSum, delta);
-
-        for (int panel = 0; panel < block.Width; panel += MatrixTile.Columns)
+        new Span<float>(memory.QueryGradient, memory.Count * memory.Width).Clear();
+        for (int first = 0; first < memory.Count; first += Keys)
         {
-            MatrixTile.Multiply(
-                keyCount, count, block.Scores, Queries, 1, block.OutputRows + panel, block.Width, block.ValueGradient + panel, block.Width, true);
-            MatrixTile.Multiply(
-                keyCount, count, block.ScoreGradient, Queries, 1, block.QueryRows + panel, block.Width, block.KeyGradient + panel, block.Width, true);
+            BackwardBlock(first, heads, memory);
         }
 
-        MatrixTile.Multiply(length, keyCount, keys, 1, keyRow, block.ScoreGradient, Queries, block.QueryLanes, Queries, false);
-        for (int i = 0; i < count; i++)
+        for (int i = 0; i < memory.Count; i++)
         {
-            Span<float> target = dq.Row(first + i).Slice(column, length);
+            float* source = memory.QueryGradient + (i * memory.Width);
+            float* target = dq.Data + ((long)(begin + i) * dq.Columns) + column;
             for (int d = 0; d < length; d++)
             {
-                target[d] = block.QueryLanes[(d * Queries) + i] * heads.Scale;
+                target[d] = source[d] * heads.Scale;
             }
         }
     }
 
-    /// <summary>Scores become P, dP becomes dS, sixteen queries to a row.</summary>
-    private static void ScoreGradients(float* scores, float* gradients, int keyCount, float* logSum, float* delta)
+    /// <summary>The keys from <paramref name="first"/> on, up to 16, and the queries from there to the end.</summary>
+    private static void BackwardBlock(int first, AttentionHeads heads, in HeadMemory memory)
     {
-        Vector256<float> l0 = Vector256.Load(logSum), l1 = Vector256.Load(logSum + 8);
-        Vector256<float> d0 = Vector256.Load(delta), d1 = Vector256.Load(delta + 8);
-        for (int key = 0; key < keyCount; key++, scores += Queries, gradients += Queries)
+        int length = heads.HeadLength, count = Math.Min(Keys, memory.Count - first), rows = memory.Count - first;
+        long lanes = (long)first * length;
+        float* queries = memory.Queries + lanes;
+        float* gradients = memory.OutputGradient + lanes;
+        float* p = memory.Scores;
+        float* ds = memory.ScoreGradient;
+
+        MatrixTile.Multiply(rows, length, queries, length, 1, memory.KeyLanes + lanes, Keys, p, Keys, accumulate: false);
+        MatrixTile.Multiply(rows, length, gradients, length, 1, memory.ValueLanes + lanes, Keys, ds, Keys, accumulate: false);
+        for (int row = 0; row < count; row++)
         {
-            Vector256<float> p0 = VectorMath.Exp(Vector256.Load(scores) - l0), p1 = VectorMath.Exp(Vector256.Load(scores + 8) - l1);
-            p0.Store(scores);
-            p1.Store(scores + 8);
-            (p0 * (Vector256.Load(gradients) - d0)).Store(gradients);
-            (p1 * (Vector256.Load(gradients + 8) - d1)).Store(gradients + 8);
+            new Span<float>(p + (row * Keys) + row + 1, Keys - row - 1).Fill(float.NegativeInfinity); // keys after the query
+        }
+
+        ScoreGradients(p, ds, rows, heads.Scale2, memory.LogSums + first, memory.Deltas + first);
+        MatrixTile.Multiply(length, rows, queries, 1, length, ds, Keys, memory.KeyGradient + lanes, Keys, accumulate: true);
+        MatrixTile.Multiply(length, rows, gradients, 1, length, p, Keys, memory.ValueGradient + lanes, Keys, accumulate: true);
+        for (int panel = 0; panel < memory.Width; panel += MatrixTile.Columns)
+        {
+            MatrixTile.Multiply(
+                rows, count, ds, Keys, 1, memory.KeyRows + ((long)first * memory.Width) + panel, memory.Width,
+                memory.QueryGradient + ((long)first * memory.Width) + panel, memory.Width, accumulate: true);
         }
     }
 
-    private static void CopyRows(Matrix rows, int first, int count, int column, int length, float factor, float* target, int width)
+    /// <summary>Products of queries and keys become P, dP becomes dS; a row of 16 keys to each query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScoreGradients(float* scores, float* gradients, int rows, float scale, float* logSums, float* deltas)
     {
-        for (int i = 0; i < count; i++)
+        var scales = Vector256.Create(scale);
+        for (int row = 0; row < rows; row++, scores += Keys, gradients += Keys)
         {
-            float* source = rows.Data + ((long)(first + i) * rows.Columns) + column;
+            Vector256<float> logSum = Vector256.Create(-logSums[row]), delta = Vector256.Create(deltas[row]);
+            Vector256<float> p0 = VectorMath.Exp2(Vector256.FusedMultiplyAdd(Vector256.Load(scores), scales, logSum));
+            Vector256<float> p1 = VectorMath.Exp2(Vector256.FusedMultiplyAdd(Vector256.Load(scores + 8), scales, logSum));
+            p0.Store(scores);
+            p1.Store(scores + 8);
+            (p0 * (Vector256.Load(gradients) - delta)).Store(gradients);
+            (p1 * (Vector256.Load(gradients + 8) - delta)).Store(gradients + 8);
+        }
+    }
+
+    /// <summary>Writes gradients that are kept as blocks of 16 lanes to a head's columns.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void StoreLanes(float* lanes, float factor, int length, Matrix target, int column)
+    {
+        for (int i = 0; i < target.Rows; i++)
+        {
+            float* source = lanes + ((long)(i / Keys) * Keys * length) + (i % Keys);
+            float* row = target.Data + ((long)i * target.Columns) + column;
             for (int d = 0; d < length; d++)
             {
-                target[(i * width) + d] = source[d] * factor;
+                row[d] = source[d * Keys] * factor;
             }
         }
     }
 
     /// <summary>A thread's memory for one sequence and key head.</summary>
-    private readonly struct Block
+    private readonly struct HeadMemory
     {
-        public Block(int length, int keys, Workers workers, int part)
+        private readonly int _length;
+
+        public HeadMemory(int length, int count, Workers workers, int part)
         {
+            _length = length;
+            Count = count;
             Width = (length + MatrixTile.Columns - 1) / MatrixTile.Columns * MatrixTile.Columns;
-            long lanes = (long)length * Queries, rows = (long)Width * Queries, scores = (long)keys * Queries, sums = (long)keys * Width;
-            QueryLanes = workers.Scratch(part, 2 * (lanes + rows + scores + sums)).Data;
-            OutputLanes = QueryLanes + lanes;
-            QueryRows = OutputLanes + lanes;
-            OutputRows = QueryRows + rows;
-            Scores = OutputRows + rows;
+            long padded = (count + Keys - 1) / Keys * Keys, lanes = padded * length, rows = padded * Width, scores = padded * Keys;
+            LogSums = workers.Scratch(part, (2 * padded) + (6 * lanes) + (2 * rows) + (2 * scores)).Data;
+            Deltas = LogSums + padded;
+            KeyLanes = Deltas + padded;
+            ValueLanes = KeyLanes + lanes;
+            KeyGradient = ValueLanes + lanes;
+            ValueGradient = KeyGradient + lanes;
+            Queries = ValueGradient + lanes;
+            OutputGradient = Queries + lanes;
+            KeyRows = OutputGradient + lanes;
+            QueryGradient = KeyRows + rows;
+            Scores = QueryGradient + rows;
             ScoreGradient = Scores + scores;
-            KeyGradient = ScoreGradient + scores;
-            ValueGradient = KeyGradient + sums;
-            new Span<float>(QueryRows, checked((int)(2 * rows))).Clear();
+            new Span<float>(KeyGradient, checked((int)(2 * lanes))).Clear();
+            new Span<float>(KeyRows, checked((int)rows)).Clear();
         }
 
-        /// <summary>The head's length rounded up to whole strips; what is beyond the length is zero.</summary>
+        /// <summary>The sequence's positions.</summary>
+        public int Count { get; }
+
+        /// <summary>The head's length rounded up to whole strips; what is beyond the length counts for nothing.</summary>
         public int Width { get; }
 
-        public float* QueryLanes { get; }
+        public float* LogSums { get; }
 
-        public float* OutputLanes { get; }
+        public float* Deltas { get; }
 
-        public float* QueryRows { get; }
+        /// <summary>Keys in blocks of 16, each block with keys as lanes.</summary>
+        public float* KeyLanes { get; }
 
-        public float* OutputRows { get; }
+        public float* ValueLanes { get; }
+
+        public float* KeyGradient { get; }
+
+        public float* ValueGradient { get; }
+
+        /// <summary>One head's queries, close together.</summary>
+        public float* Queries { get; }
+
+        /// <summary>The gradients of one head's output, close together.</summary>
+        public float* OutputGradient { get; }
+
+        /// <summary>Keys as rows, filled up with zeros to whole strips.</summary>
+        public float* KeyRows { get; }
+
+        public float* QueryGradient { get; }
 
         public float* Scores { get; }
 
         public float* ScoreGradient { get; }
 
-        public float* KeyGradient { get; }
+        public void LoadKeys(Matrix k, Matrix v, int column)
+        {
+            for (int first = 0; first < Count; first += Keys)
+            {
+                int count = Math.Min(Keys, Count - first);
+                Attention.Transpose(k, first, count, column, _length, 1, KeyLanes + ((long)first * _length));
+                Attention.Transpose(v, first, count, column, _length, 1, ValueLanes + ((long)first * _length));
+            }
 
-        public float* ValueGradient { get; }
+            k.CopyColumns(column, _length, KeyRows, Width);
+        }
     }
 }
 

@@ -69,6 +69,7 @@ internal static unsafe class MatrixProduct
     }
 
     /// <summary>The rows from begin to end of one block of columns, summed over one block of the inner dimension.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyBlock(
         Strided a, float* packed, Matrix c, int column, int columns, int inner, bool accumulate, int begin, int end)
     {
@@ -94,6 +95,7 @@ internal static unsafe class MatrixProduct
     }
 
     /// <summary>The last strip where it is narrower than 16: computed beside the matrix, then its columns are copied.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void MultiplyEdge(
         int rows, int inner, float* left, Strided a, float* strip, float* target, nint targetRow, int width, bool accumulate)
     {

@@ -26,6 +26,7 @@ internal static unsafe class MatrixTile
     /// <param name="c">The first element of C's strip.</param>
     /// <param name="cRow">From one row of C to the next, in floats.</param>
     /// <param name="accumulate">Whether to add to C instead of overwriting it.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Multiply(
         int rows, int k, float* a, nint aRow, nint aColumn, float* b, nint bRow, float* c, nint cRow, bool accumulate)
     {

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Tributary.Training.Memory;
 
@@ -10,6 +11,7 @@ internal static unsafe class RmsNorm
     private const int Lanes = VectorMath.Lanes;
 
     /// <summary>Computes y, and for the backward pass 1 / sqrt(mean(x²) + epsilon) of every row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Forward(Matrix x, Matrix weight, float epsilon, Matrix y, Span<float> inverseRms)
     {
         ReadOnlySpan<float> w = weight.Row(0);
@@ -52,6 +54,7 @@ internal static unsafe class RmsNorm
         }
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void BackwardRow(float* x, float* w, float inverse, float* dy, float* dx, float* dw, int columns)
     {
         Vector256<float> sums = default;

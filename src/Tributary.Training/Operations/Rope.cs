@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Tributary.Training.Memory;
 
@@ -63,6 +64,7 @@ internal sealed unsafe class Rope : IDisposable
         _sines.Dispose();
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private void Turn(float* head, float* cosines, float* sines, float direction)
     {
         int i = 0;

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Tributary.Training.Memory;
 
@@ -10,6 +11,7 @@ internal static unsafe class SwiGlu
     private const int Lanes = VectorMath.Lanes;
 
     /// <summary>Computes y.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Forward(Matrix gate, Matrix up, Matrix y)
     {
         long i = 0;
@@ -29,6 +31,7 @@ internal static unsafe class SwiGlu
     /// <summary>
     /// Replaces gate and up by their gradients: dup = dy silu(gate), dgate = dy up s (1 + gate (1 - s)) with s = sigmoid(gate).
     /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void BackwardInPlace(Matrix gate, Matrix up, Matrix outputGradient)
     {
         long i = 0;
@@ -58,6 +61,7 @@ internal static unsafe class SwiGlu
         dgate = dy * up * sigmoid * (Vector256<float>.One + (gate * (Vector256<float>.One - sigmoid)));
     }
 
+    /// <summary>1 / (1 + e^-x); below -88, where it is less than any normal float, as at -88.</summary>
     private static Vector256<float> Sigmoid(Vector256<float> x) =>
-        Vector256<float>.One / (Vector256<float>.One + VectorMath.Exp(-x));
+        Vector256<float>.One / (Vector256<float>.One + VectorMath.Exp(Vector256.MinNative(Vector256.Create(88f), -x)));
 }

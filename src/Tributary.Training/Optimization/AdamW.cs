@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using Tributary.Training.Memory;
 
@@ -88,6 +89,7 @@ internal sealed unsafe class AdamW : IDisposable
 
         public required float Epsilon { get; init; }
 
+        [MethodImpl(MethodImplOptions.AggressiveOptimization)]
         public void Apply(long begin, long end)
         {
             long i = begin;

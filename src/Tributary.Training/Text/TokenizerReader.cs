@@ -109,7 +109,7 @@ internal sealed class TokenizerReader
         foreach (JsonElement token in Find(_root, "added_tokens")?.EnumerateArray() ?? default)
         {
             int id = token.GetProperty("id").GetInt32();
-            AddId(token.GetProperty("content").GetString()!, id);
+            AddId(token.GetProperty("content").GetString() ?? "", id);
             if (Flag(token, "special"))
             {
                 _special.Add(id);
@@ -169,8 +169,8 @@ internal sealed class TokenizerReader
         foreach (JsonElement merge in _model.GetProperty("merges").EnumerateArray())
         {
             string[] pair = merge.ValueKind == JsonValueKind.Array
-                ? [.. merge.EnumerateArray().Select(part => part.GetString()!)]
-                : merge.GetString()!.Split(' ');
+                ? [.. merge.EnumerateArray().Select(part => part.GetString() ?? "")]
+                : (merge.GetString() ?? "").Split(' ');
             if (pair.Length != 2 || !_ids.TryGetValue(pair[0], out int left) || !_ids.TryGetValue(pair[1], out int right)
                 || !_ids.TryGetValue(pair[0] + pair[1], out int merged))
             {
