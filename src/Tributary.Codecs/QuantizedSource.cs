@@ -80,7 +80,8 @@ public sealed class QuantizedSource : TensorSource
         // Whole elements only: a caller may read a tile's bytes in any pieces.
         int size = spec.DType.Size();
         int skip = Math.Min(strip.Length, (size - (offset % size)) % size);
-        (offset, strip) = (offset + skip, strip.Slice(skip, (strip.Length - skip) / size * size));
+        offset += skip;
+        strip = strip.Slice(skip, (strip.Length - skip) / size * size);
         int notFinite = spec.DType.IsTrainable() ? NotFinite.IndexIn(spec.DType, strip) : -1;
         if (notFinite >= 0)
         {

@@ -1,5 +1,5 @@
 using System.Buffers;
-using System.Collections.Concurrent;
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Tributary.Tensors;
@@ -16,8 +16,12 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
 
     private const int Alignment = 64;
 
+    // Larger ones than a tile's are made for their purpose, and not kept.
+    private const int LargestKept = Tile.ElementsMax * sizeof(double);
+
     // The buffers themselves are kept, not their addresses, so that renting allocates nothing once the pool is warm.
-    private static readonly ConcurrentDictionary<int, ConcurrentBag<NativeBuffer>> Kept = new();
+    // One stack for each power of two. The lock is held for a push or pop only.
+    private static readonly Stack<NativeBuffer>[] Kept = [.. Enumerable.Range(0, 32).Select(_ => new Stack<NativeBuffer>())];
     private static long s_keptBytes;
     private static long s_rented;
 
@@ -45,16 +49,8 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
     public static NativeBuffer Rent(int length)
     {
         ArgumentOutOfRangeException.ThrowIfNegative(length);
-        int capacity = (int)Math.Min(int.MaxValue - Alignment, System.Numerics.BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, 4096)));
-        if (Kept.TryGetValue(capacity, out ConcurrentBag<NativeBuffer>? bag) && bag.TryTake(out NativeBuffer? buffer))
-        {
-            Interlocked.Add(ref s_keptBytes, -capacity);
-        }
-        else
-        {
-            buffer = new NativeBuffer(capacity);
-        }
-
+        int capacity = length > LargestKept ? length : (int)BitOperations.RoundUpToPowerOf2((uint)Math.Max(length, 4096));
+        NativeBuffer buffer = TakeKept(capacity) ?? new NativeBuffer(capacity);
         buffer._length = length;
         Volatile.Write(ref buffer._isRented, 1);
         Interlocked.Increment(ref s_rented);
@@ -88,13 +84,30 @@ public sealed unsafe class NativeBuffer : MemoryManager<byte>
         }
 
         Interlocked.Decrement(ref s_rented);
-        if (Interlocked.Add(ref s_keptBytes, _capacity) <= KeptBytesMax)
+        lock (Kept)
         {
-            Kept.GetOrAdd(_capacity, static _ => []).Add(this);
-            return;
+            if (_capacity <= LargestKept && s_keptBytes + _capacity <= KeptBytesMax)
+            {
+                s_keptBytes += _capacity;
+                Kept[BitOperations.Log2((uint)_capacity)].Push(this);
+                return;
+            }
         }
 
-        Interlocked.Add(ref s_keptBytes, -_capacity);
         NativeMemory.AlignedFree((void*)_address);
+    }
+
+    private static NativeBuffer? TakeKept(int capacity)
+    {
+        lock (Kept)
+        {
+            if (capacity > LargestKept || !Kept[BitOperations.Log2((uint)capacity)].TryPop(out NativeBuffer? buffer))
+            {
+                return null;
+            }
+
+            s_keptBytes -= capacity;
+            return buffer;
+        }
     }
 }

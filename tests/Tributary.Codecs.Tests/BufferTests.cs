@@ -34,7 +34,7 @@ public sealed class BufferTests
     [Theory]
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
-    public void A_tile_read_through_the_views_allocates_only_the_handles_of_its_buffers(DType dtype)
+    public void A_tile_read_through_the_views_allocates_nothing_but_what_other_tests_took_from_the_pool(DType dtype)
     {
         using var dense = new MemorySource(MemorySource.Gaussian("w", dtype, [Tile.ElementsMax], seed: 2));
         byte[] destination = new byte[Tile.ElementsMax * dtype.Size()];
