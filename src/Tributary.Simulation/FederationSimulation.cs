@@ -73,7 +73,7 @@ public sealed class FederationSimulation : IDisposable
                 throw new UsageException($"{options.ModelFolder}: there is no such model folder; name one with 'model:' in the job file or with --model");
             }
 
-            model = Checkpoint.Open(options.ModelFolder);
+            model = OpenModel(options);
             foreach (JobFileSite site in options.File.Sites)
             {
                 executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site));
@@ -84,7 +84,7 @@ public sealed class FederationSimulation : IDisposable
         catch (Exception e)
         {
             Release(model, executors);
-            if (e is TensorFormatException or FileNotFoundException or ModelFormatException or TrainingDataException or FilterMismatchException or ArgumentException)
+            if (e is TensorFormatException or FileNotFoundException or ModelFormatException or TrainingDataException or FilterMismatchException)
             {
                 throw new UsageException(e.Message, e);
             }
@@ -126,6 +126,25 @@ public sealed class FederationSimulation : IDisposable
         data = Path.GetFullPath(options.DataFolder),
         sites = options.File.Sites,
     });
+
+    private static Checkpoint OpenModel(SimulationOptions options)
+    {
+        Checkpoint model = Checkpoint.Open(options.ModelFolder);
+        try
+        {
+            if (options.Executors is null)
+            {
+                LlamaModel.RequireFits(LlamaConfig.Load(options.ModelFolder), model.Manifest);
+            }
+
+            return model;
+        }
+        catch (TensorFormatException e)
+        {
+            model.Dispose();
+            throw new UsageException($"{options.ModelFolder}: {e.Message}", e);
+        }
+    }
 
     private static BuiltinTrainer MakeTrainer(SimulationOptions options, JobFileSite site)
     {

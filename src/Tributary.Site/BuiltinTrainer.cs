@@ -27,14 +27,25 @@ public sealed class BuiltinTrainer : Executor
     /// <param name="job">The job.</param>
     /// <param name="threads">The threads to train with.</param>
     /// <exception cref="TrainingDataException">The records cannot be used; the message names file and line.</exception>
+    /// <exception cref="ModelFormatException">The model's folder cannot be used, or its model is too small for the job.</exception>
     public BuiltinTrainer(string site, string modelFolder, string dataPath, int? recordsMax, Job job, int threads)
     {
         _site = site;
         _threads = threads;
         _config = LlamaConfig.Load(modelFolder);
-        Tokenizer tokenizer = Tokenizer.Load(modelFolder);
-        tokenizer.RequireFits(_config);
+        Tokenizer tokenizer = LoadTokenizer(modelFolder, _config);
+        if (job.Train.SequenceLength > _config.PositionsMax)
+        {
+            throw new ModelFormatException(
+                $"train.sequence_length is {job.Train.SequenceLength}, but {modelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
+        }
+
         InstructionDataset all = InstructionDataset.Load(dataPath, tokenizer, job.Train.SequenceLength, recordsMax);
+        if (all.Count < 2)
+        {
+            throw new TrainingDataException($"{dataPath}: has only one record, so none can be held out to measure the loss on; give at least two");
+        }
+
         (_train, _heldOut) = all.Split(job.HeldOut, job.Seed);
         TruncatedRecords = all.TruncatedCount;
     }
@@ -60,6 +71,20 @@ public sealed class BuiltinTrainer : Executor
     {
         _model?.Dispose();
         base.Dispose(disposing);
+    }
+
+    private static Tokenizer LoadTokenizer(string modelFolder, LlamaConfig config)
+    {
+        Tokenizer tokenizer = Tokenizer.Load(modelFolder);
+        try
+        {
+            tokenizer.RequireFits(config);
+            return tokenizer;
+        }
+        catch (ModelFormatException e)
+        {
+            throw new ModelFormatException($"{modelFolder}: {e.Message}", e);
+        }
     }
 
     private TaskResult Execute(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)

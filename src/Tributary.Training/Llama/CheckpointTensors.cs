@@ -1,4 +1,5 @@
 using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
 using Tributary.Training.Memory;
 
 namespace Tributary.Training;
@@ -6,36 +7,36 @@ namespace Tributary.Training;
 /// <summary>Finds a model's tensors in a source and copies them.</summary>
 internal static class CheckpointTensors
 {
-    /// <summary>The place in the manifest of every tensor of the model.</summary>
+    /// <summary>Refuses a manifest that is not that of a Llama of this configuration. Nothing is allocated for it.</summary>
+    public static void RequireFits(LlamaConfig config, TensorManifest manifest)
+    {
+        var expected = LlamaTensorNames.Of(
+            DType.F32, config.VocabularySize, config.LayerCount, config.HiddenSize, config.HeadCount * config.HeadLength,
+            config.KeyValueHeadCount * config.HeadLength, config.IntermediateSize, separateHead: true).ToDictionary(spec => spec.Name, StringComparer.Ordinal);
+        foreach ((string name, TensorSpec spec) in expected)
+        {
+            int place = manifest.IndexOf(name);
+            if (place >= 0)
+            {
+                Require(manifest[place], spec.Shape);
+            }
+            else if (!config.TiedEmbeddings || name != LlamaTensors.HeadName)
+            {
+                throw new TensorFormatException($"tensor '{name}' {spec.Shape} is missing; config.json asks for it");
+            }
+        }
+
+        if (manifest.FirstOrDefault(entry => !expected.ContainsKey(entry.Spec.Name)) is { } extra)
+        {
+            throw new TensorFormatException($"tensor '{extra.Spec.Name}' does not belong to a Llama of {config.LayerCount} layers");
+        }
+    }
+
+    /// <summary>The place in a manifest that fits of every tensor of the model.</summary>
     public static int[] Match(LlamaConfig config, LlamaTensors tensors, TensorManifest manifest)
     {
-        var places = new int[tensors.All.Count];
-        for (int i = 0; i < places.Length; i++)
-        {
-            LlamaTensor tensor = tensors.All[i];
-            places[i] = manifest.IndexOf(tensor.Name);
-            if (places[i] < 0)
-            {
-                throw new TensorFormatException($"tensor '{tensor.Name}' {tensor.Shape} is missing; config.json asks for it");
-            }
-
-            Require(manifest[places[i]], tensor.Shape);
-        }
-
-        var expected = tensors.All.Select(tensor => tensor.Name).ToHashSet(StringComparer.Ordinal);
-        foreach (TensorEntry entry in manifest)
-        {
-            if (config.TiedEmbeddings && entry.Spec.Name == LlamaTensors.HeadName)
-            {
-                Require(entry, tensors.All[0].Shape);
-            }
-            else if (!expected.Contains(entry.Spec.Name))
-            {
-                throw new TensorFormatException($"tensor '{entry.Spec.Name}' does not belong to a Llama of {config.LayerCount} layers");
-            }
-        }
-
-        return places;
+        RequireFits(config, manifest);
+        return [.. tensors.All.Select(tensor => manifest.IndexOf(tensor.Name))];
     }
 
     /// <summary>Copies a tensor, tile by tile, widened to fp32.</summary>

@@ -26,6 +26,10 @@ public sealed class LlamaModel : IDisposable
 
     internal LlamaTensors Tensors { get; }
 
+    /// <summary>Refuses tensors that are not those of a Llama of this configuration, before anything is read.</summary>
+    /// <exception cref="TensorFormatException">A tensor is missing, not expected, misshapen, or not of a float type.</exception>
+    public static void RequireFits(LlamaConfig config, TensorManifest tensors) => CheckpointTensors.RequireFits(config, tensors);
+
     /// <summary>Copies a checkpoint's weights to memory, widened to fp32.</summary>
     /// <param name="config">The sizes, from the same folder.</param>
     /// <param name="source">
@@ -36,6 +40,7 @@ public sealed class LlamaModel : IDisposable
     /// <exception cref="TensorFormatException">A tensor is missing, not expected, misshapen, or not of these types.</exception>
     public static LlamaModel Load(LlamaConfig config, TensorSource source)
     {
+        RequireFits(config, source.Manifest);
         var model = new LlamaModel(config, source.Manifest.Select(entry => entry.Spec.Name));
         try
         {

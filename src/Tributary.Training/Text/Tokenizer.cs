@@ -78,13 +78,13 @@ public sealed class Tokenizer
     }
 
     /// <summary>Refuses a tokenizer whose ids go beyond a model's vocabulary.</summary>
-    /// <exception cref="ArgumentException">They do.</exception>
+    /// <exception cref="ModelFormatException">They do.</exception>
     public void RequireFits(LlamaConfig config)
     {
         if (VocabularySize > config.VocabularySize)
         {
-            throw new ArgumentException(
-                $"The tokenizer has {VocabularySize} tokens and the model only {config.VocabularySize}: they are not of the same checkpoint.");
+            throw new ModelFormatException(
+                $"tokenizer.json has {VocabularySize} tokens, but config.json a vocab_size of {config.VocabularySize}: they are not of the same model.");
         }
     }
 
