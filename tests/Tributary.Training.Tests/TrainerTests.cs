@@ -127,7 +127,7 @@ public sealed class TrainerTests : IDisposable
     public void A_tokenizer_with_more_tokens_than_the_model_is_refused()
     {
         using LlamaModel small = LlamaModel.Create(TestModel.Config with { VocabularySize = 100 }, 1);
-        Should.Throw<ArgumentException>(() => Train(small, Options)).Message.ShouldContain("100");
+        Should.Throw<ModelFormatException>(() => Train(small, Options)).Message.ShouldContain("100");
     }
 
     [Fact]
