@@ -12,7 +12,7 @@ echo "|---|---|---|---|---|---|---|"
 for precision in fp32 fp16 bf16 int8 fp4 nf4; do
   for exchange in weights delta; do
     "$here/../../tributary" simulate "$here/stories260k.yaml" --model "$model" --data "$data" --precision "$precision" \
-      --exchange "$exchange" --out "$out/$precision-$exchange" --json "$@" >"$out/$precision-$exchange.json" 2>"$out/$precision-$exchange.log"
+      --exchange "$exchange" --out "$out/$precision-$exchange" --json "$@" >"$out/$precision-$exchange.json" 2>"$out/$precision-$exchange.log" || { tail -n 1 "$out/$precision-$exchange.log" >&2; exit 1; }
     python3 - "$out/$precision-$exchange.json" "$precision" "$exchange" <<'PY'
 import json, sys
 run = json.load(open(sys.argv[1]))

@@ -48,6 +48,7 @@ public sealed class TributaryServer : IAsyncDisposable
         _application.UseStatusCodePages();
         _application.UseRouting();
         SiteIdentity.Use(_application, options.SiteByToken);
+        StepFaults.Use(_application, this);
         TaskEndpoints.Map(_application, this, time);
         ObjectEndpoints.Map(_application, this, time);
         UploadEndpoints.Map(_application, this, time);
@@ -114,7 +115,7 @@ public sealed class TributaryServer : IAsyncDisposable
             Journal.EndJob(job.Name, failure: null);
             return JobRecord.Read(Journal, folder, job);
         }
-        catch (Exception e) when (e is JobFailedException or TensorFormatException or IOException)
+        catch (Exception e) when (e is not OperationCanceledException)
         {
             Journal.EndJob(job.Name, e.Message);
             throw;

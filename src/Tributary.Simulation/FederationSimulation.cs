@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
+using System.Text;
 using System.Text.Json;
 using Microsoft.Extensions.Logging;
 using Tributary.Federation.Filters;
@@ -122,10 +123,16 @@ public sealed class FederationSimulation : IDisposable
     private static string Describe(SimulationOptions options) => JsonSerializer.Serialize(new
     {
         job = JsonSerializer.SerializeToElement(options.File.Job, WireJson.Default.Job),
-        model = Path.GetFullPath(options.ModelFolder),
-        data = Path.GetFullPath(options.DataFolder),
-        sites = options.File.Sites,
+        model = Directory.Exists(options.ModelFolder) ? Directory.GetFiles(options.ModelFolder).Order(StringComparer.Ordinal).Select(Fingerprint) : [],
+        sites = options.File.Sites.Select(site => new { site.Name, site.Records, data = Fingerprint(Path.Combine(options.DataFolder, site.Data)) }),
     });
+
+    /// <summary>A file's path, length and time: enough to notice that it was changed between two sessions of a run.</summary>
+    private static string Fingerprint(string path)
+    {
+        var file = new FileInfo(path);
+        return file.Exists ? $"{file.FullName} {file.Length} {file.LastWriteTimeUtc:O}" : file.FullName;
+    }
 
     private static Checkpoint OpenModel(SimulationOptions options)
     {
@@ -193,7 +200,7 @@ public sealed class FederationSimulation : IDisposable
     private async Task RunAgentAsync(Uri server, string token, string site, CancellationToken cancellationToken)
     {
         var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token };
-        using var agent = new SiteAgent(options, _executors[site], _time, new Random(site.Length));
+        using var agent = new SiteAgent(options, _executors[site], _time, new Random(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(site)))));
         try
         {
             await agent.RunAsync(cancellationToken);

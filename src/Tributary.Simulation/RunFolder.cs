@@ -37,8 +37,16 @@ internal sealed class RunFolder
             return $"{root}: holds the results of a finished run; give another --out, or remove it";
         }
 
-        return File.Exists(State(root)) && File.ReadAllText(State(root)) != run
-            ? $"{root}: holds a run with other settings, model or data that was cut short; give another --out, or remove it"
+        if (File.Exists(State(root)))
+        {
+            return File.ReadAllText(State(root)) == run
+                ? null
+                : $"{root}: holds a run with other settings, model or data that was cut short; give another --out, or remove it";
+        }
+
+        // Results replace what has their names, so a folder of somebody else's files is never taken.
+        return Directory.Exists(root) && Directory.EnumerateFileSystemEntries(root).Any()
+            ? $"{root}: holds files that are not a run's; give a new folder with --out"
             : null;
     }
 
@@ -66,7 +74,10 @@ internal sealed class RunFolder
         CheckpointCompanions.Copy(modelFolder, partial);
         using (Checkpoint checkpoint = Checkpoint.Open(weights))
         {
-            CheckpointWriter.Write(checkpoint, partial, cancellationToken: cancellationToken);
+            // In the types of the model that it was made from, whatever it was kept in.
+            using Checkpoint original = Checkpoint.Open(modelFolder);
+            var cast = new CastSource(checkpoint, spec => original.Manifest[original.Manifest.IndexOf(spec.Name)].Spec.DType);
+            CheckpointWriter.Write(cast, partial, cancellationToken: cancellationToken);
         }
 
         if (Directory.Exists(target))

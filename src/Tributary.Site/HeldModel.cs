@@ -29,7 +29,7 @@ internal sealed class HeldModel
     public void Replace(string digest, TensorSource model, CancellationToken cancellationToken)
     {
         new SafetensorsWriter(model).WriteFile(Path(digest), cancellationToken);
-        foreach (string path in Directory.GetFiles(_folder, "*.safetensors").Where(path => path != Path(digest)))
+        foreach (string path in Directory.GetFiles(_folder).Where(path => path != Path(digest)))
         {
             File.Delete(path);
         }

@@ -8,14 +8,22 @@ public sealed class CastSource : TensorSource
     /// <summary>Makes the view.</summary>
     /// <exception cref="ArgumentException">The type is not F32, F16 or BF16, or a tensor is not dense.</exception>
     public CastSource(TensorSource source, DType dtype)
+        : this(source, _ => dtype)
     {
-        if (!dtype.IsTrainable() || !source.Manifest.IsDense)
-        {
-            throw new ArgumentException($"Only dense floats can be cast, and only to F32, F16 or BF16, not to {dtype.Name()}.");
-        }
+    }
 
+    /// <summary>Makes the view.</summary>
+    /// <param name="source">Dense tensors.</param>
+    /// <param name="dtypeOf">The type of each float tensor; others keep theirs.</param>
+    /// <exception cref="ArgumentException">A type is not F32, F16 or BF16, or a tensor is not dense.</exception>
+    public CastSource(TensorSource source, Func<TensorSpec, DType> dtypeOf)
+    {
         _source = source;
-        Manifest = new TensorManifest(source.Manifest.Select(entry => entry.Spec.DType.IsTrainable() ? new TensorEntry(entry.Spec with { DType = dtype }) : entry));
+        Manifest = new TensorManifest(source.Manifest.Select(entry => entry.Spec.DType.IsTrainable() ? new TensorEntry(entry.Spec with { DType = dtypeOf(entry.Spec) }) : entry));
+        if (!source.Manifest.IsDense || source.Manifest.Zip(Manifest).Any(pair => pair.First.Spec.DType.IsTrainable() != pair.Second.Spec.DType.IsTrainable()))
+        {
+            throw new ArgumentException("Only dense floats can be cast, and only to F32, F16 or BF16.");
+        }
     }
 
     /// <inheritdoc/>

@@ -25,7 +25,7 @@ public static class DurableFile
                 stream.Flush(flushToDisk: true);
             }
 
-            File.Move(temporary, path, overwrite: true);
+            DurableName.Rename(temporary, path);
         }
         catch
         {

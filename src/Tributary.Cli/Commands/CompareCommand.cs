@@ -29,7 +29,7 @@ internal static class CompareCommand
         IReadOnlyList<TensorDifference> differences = ModelComparison.Compare(a, b, cancellationToken);
         if (parsed.GetValue(Json))
         {
-            // JSON has no infinity: a tensor that is equal has no ratio.
+            // JSON has no infinity: a tensor that is equal has no ratio, nor has one that is all zero in the first model.
             Console.Out.WriteLine(JsonSerializer.Serialize(
                 new { tensors = differences.Select(difference => new { name = difference.Name, snrDb = Finite(difference.SnrDb), largestError = difference.LargestError, elements = difference.Elements }) },
                 Output.Json));
@@ -42,7 +42,7 @@ internal static class CompareCommand
         {
             table.AddRow(
                 Markup.Escape(difference.Name),
-                Finite(difference.SnrDb)?.ToString("0.0", CultureInfo.InvariantCulture) ?? "equal",
+                difference.LargestError == 0 ? "equal" : Finite(difference.SnrDb)?.ToString("0.0", CultureInfo.InvariantCulture) ?? "no signal",
                 difference.LargestError.ToString("0.000e+0", CultureInfo.InvariantCulture));
         }
 

@@ -31,6 +31,11 @@ internal static class ConvertCommands
                 "bitsandbytes" => QuantizedLayout.BitsAndBytes,
                 string other => throw new UsageException($"--layout is '{other}', but should be tributary or bitsandbytes"),
             };
+            if (layout == QuantizedLayout.BitsAndBytes && !BitsAndBytesLayout.Holds(codec))
+            {
+                throw new UsageException($"bitsandbytes' layout holds int8, fp4 and nf4, not {codec.Name}; leave --layout away, or take one of these");
+            }
+
             return Run(parsed, (input, output, progress) => ModelConversion.Quantize(input, output, codec, layout, parsed.GetValue(LinearOnly), progress, cancellationToken));
         }));
         return command.WithExamples(

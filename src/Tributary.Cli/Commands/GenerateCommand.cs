@@ -43,7 +43,7 @@ internal static class GenerateCommand
 
         double temperature = parsed.GetValue(Temperature);
         int tokens = parsed.GetValue(Tokens);
-        if (!(temperature >= 0) || tokens < 1)
+        if (!(temperature >= 0 && double.IsFinite(temperature)) || tokens < 1)
         {
             throw new UsageException("--temperature should be at least 0 and --tokens at least 1");
         }

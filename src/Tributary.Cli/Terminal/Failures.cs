@@ -37,7 +37,7 @@ internal static partial class Failures
         }
         catch (OperationCanceledException)
         {
-            Console.Error.WriteLine("interrupted; the same command goes on from here");
+            Console.Error.WriteLine(parsed.CommandResult.Command.Name == "simulate" ? "interrupted; the same command goes on from here" : "interrupted");
             return Interrupted;
         }
         catch (Exception e)
@@ -49,7 +49,7 @@ internal static partial class Failures
 
     private static int? Code(Exception e) => e switch
     {
-        UsageException or JobFileException or TensorFormatException or ModelFormatException or TrainingDataException or FileNotFoundException or DirectoryNotFoundException or ArgumentException => WrongUsage,
+        UsageException or JobFileException or TensorFormatException or ModelFormatException or TrainingDataException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
         JobFailedException or IOException or UnauthorizedAccessException => Failed,
         _ => null,
     };

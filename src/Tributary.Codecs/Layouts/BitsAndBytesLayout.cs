@@ -42,6 +42,9 @@ public sealed class BitsAndBytesLayout : TensorSource
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 
+    /// <summary>Whether the layout holds a precision.</summary>
+    public static bool Holds(Codec codec) => BitsAndBytesNames.LevelsByPrecision.ContainsKey(codec.Name);
+
     /// <inheritdoc/>
     public override void Read(Tile tile, int offset, Span<byte> destination)
     {

@@ -56,13 +56,18 @@ public static class ModelComparison
             using NativeBuffer second = NativeBuffer.RentFloats(elements);
             ReadFloats(a, new Tile(tensorA, tile), first.Floats);
             ReadFloats(b, new Tile(tensorB, tile), second.Floats);
+            if (!TensorPrimitives.IsFiniteAll(first.Floats) || !TensorPrimitives.IsFiniteAll(second.Floats))
+            {
+                throw new TensorFormatException($"tensor '{spec.Name}' has a value that is NaN or infinite, and cannot be compared");
+            }
+
             TensorPrimitives.Subtract(first.Floats, second.Floats, second.Floats);
             signal += SumOfSquares(first.Floats);
             noise += SumOfSquares(second.Floats);
             largest = Math.Max(largest, Math.Abs(TensorPrimitives.MaxMagnitude(second.Floats)));
         }
 
-        return new TensorDifference(spec.Name, noise == 0 ? double.PositiveInfinity : 10 * Math.Log10(signal / noise), largest, spec.ElementCount);
+        return new TensorDifference(spec.Name, largest == 0 ? double.PositiveInfinity : 10 * Math.Log10(signal / noise), largest, spec.ElementCount);
     }
 
     /// <summary>In runs short enough for fp32 sums, added up in double precision.</summary>
@@ -72,7 +77,19 @@ public static class ModelComparison
         double sum = 0;
         for (int start = 0; start < values.Length; start += Run)
         {
-            sum += TensorPrimitives.SumOfSquares(values.Slice(start, Math.Min(Run, values.Length - start)));
+            ReadOnlySpan<float> run = values.Slice(start, Math.Min(Run, values.Length - start));
+            float squares = TensorPrimitives.SumOfSquares(run);
+            if (float.IsNormal(squares) || squares == 0)
+            {
+                sum += squares;
+                continue;
+            }
+
+            // Too large or too small for fp32.
+            foreach (float value in run)
+            {
+                sum += (double)value * value;
+            }
         }
 
         return sum;

@@ -58,12 +58,12 @@ public static class ModelConversion
         using var encoded = new QuantizedSource(dense, codec, linearOnly ? LinearWeights.Is : null);
         if (layout == QuantizedLayout.Tributary)
         {
-            Write(encoded, MessageFile.Plan, input, output, progress, cancellationToken);
+            Write(encoded, MessageFile.Plan, input, output, progress, static _ => { }, cancellationToken);
             return;
         }
 
         using var laidOut = new BitsAndBytesLayout(encoded);
-        Write(laidOut, PlanPlain, input, output, progress, cancellationToken, folder => NoteInConfig(folder, codec));
+        Write(laidOut, PlanPlain, input, output, progress, config => NoteQuantization(config, codec), cancellationToken);
     }
 
     /// <summary>Writes a quantized model of either layout as a plain one.</summary>
@@ -78,14 +78,14 @@ public static class ModelConversion
         using TensorSource opened = Open(input);
         using var dense = new DequantizedSource(opened);
         TensorSource cast = dtype is { } wanted ? new CastSource(dense, wanted) : dense;
-        Write(cast, PlanPlain, input, output, progress, cancellationToken, ForgetInConfig);
+        Write(cast, PlanPlain, input, output, progress, config => NoteType(config, dtype), cancellationToken);
     }
 
     private static SafetensorsWriter PlanPlain(TensorSource source) => new(source, PyTorchMetadata);
 
     private static void Write(
         TensorSource source, Func<TensorSource, SafetensorsWriter> plan, string input, string output, IProgress<long>? progress,
-        CancellationToken cancellationToken, Action<string>? finish = null)
+        Action<JsonObject> note, CancellationToken cancellationToken)
     {
         if (Path.Exists(output))
         {
@@ -100,13 +100,18 @@ public static class ModelConversion
         }
 
         string partial = output.TrimEnd(Path.DirectorySeparatorChar) + ".partial";
+        if (Path.Exists(partial))
+        {
+            throw new IOException($"{partial}: is there already, perhaps from a conversion that was cut short; remove it");
+        }
+
         Directory.CreateDirectory(partial);
         try
         {
             if (Directory.Exists(input))
             {
                 CheckpointCompanions.Copy(input, partial);
-                finish?.Invoke(partial);
+                ChangeConfig(partial, note);
             }
 
             CheckpointWriter.Write(watched, partial, plan, CheckpointWriter.ShardBytesMaxDefault, cancellationToken);
@@ -119,31 +124,41 @@ public static class ModelConversion
         }
     }
 
-    /// <summary>Says in config.json what Transformers needs to load 4-bit weights.</summary>
-    private static void NoteInConfig(string folder, Codec codec) => ChangeConfig(folder, config =>
+    /// <summary>Says what Transformers needs to load 4-bit weights.</summary>
+    private static void NoteQuantization(JsonObject config, Codec codec)
     {
-        if (codec.Name != Precision.Int8.Name)
+        if (codec.Name == Precision.Int8.Name)
         {
-            config["quantization_config"] = new JsonObject
-            {
-                ["quant_method"] = "bitsandbytes",
-                ["load_in_4bit"] = true,
-                ["load_in_8bit"] = false,
-                ["bnb_4bit_quant_type"] = codec.Name,
-                ["bnb_4bit_use_double_quant"] = false,
-                ["bnb_4bit_compute_dtype"] = "float32",
-                ["bnb_4bit_quant_storage"] = "uint8",
-            };
+            return;
         }
-    });
 
-    private static void ForgetInConfig(string folder) => ChangeConfig(folder, config => config.Remove("quantization_config"));
+        config["quantization_config"] = new JsonObject
+        {
+            ["quant_method"] = "bitsandbytes",
+            ["load_in_4bit"] = true,
+            ["load_in_8bit"] = false,
+            ["bnb_4bit_quant_type"] = codec.Name,
+            ["bnb_4bit_use_double_quant"] = false,
+            ["bnb_4bit_compute_dtype"] = "float32",
+            ["bnb_4bit_quant_storage"] = "uint8",
+        };
+    }
 
+    private static void NoteType(JsonObject config, DType? dtype)
+    {
+        if (dtype is { } written)
+        {
+            config["torch_dtype"] = BitsAndBytesNames.TorchName(written);
+        }
+    }
+
+    /// <summary>Changes config.json, where there is one; what it says of an earlier quantization no longer holds.</summary>
     private static void ChangeConfig(string folder, Action<JsonObject> change)
     {
         string path = Path.Combine(folder, "config.json");
         if (File.Exists(path) && JsonNode.Parse(File.ReadAllText(path)) is JsonObject config)
         {
+            config.Remove("quantization_config");
             change(config);
             DurableFile.WriteText(path, config.ToJsonString(new System.Text.Json.JsonSerializerOptions { WriteIndented = true }));
         }

@@ -20,11 +20,13 @@ public static class Manifests
             }
 
             TensorSpec found = other[places[i]].Spec;
-            if (!found.Shape.Equals(spec.Shape) || found.DType.IsTrainable() != spec.DType.IsTrainable())
+            if (!found.Shape.Equals(spec.Shape) || !Fits(found.DType, spec.DType))
             {
                 throw new TensorFormatException($"tensor '{spec.Name}' is {found.DType.Name()}{found.Shape}, but should be {spec.DType.Name()}{spec.Shape}");
             }
         }
+
+        static bool Fits(DType found, DType wanted) => found == wanted || (found.IsTrainable() && wanted.IsTrainable());
 
         return other.Count == expected.Count
             ? places

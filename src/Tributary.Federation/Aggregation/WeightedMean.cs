@@ -5,7 +5,7 @@ namespace Tributary.Federation.Aggregation;
 
 /// <summary>
 /// The weighted mean of N dense sources as a source: each strip is read from all of them and reduced, so memory does not grow with the
-/// model. The first source's manifest, order and types are the result's. FedAvg's aggregation (McMahan et al. 2017, algorithm 1).
+/// model. The first source's manifest and order are the result's; its floats are F32. FedAvg's aggregation (McMahan et al. 2017, algorithm 1).
 /// </summary>
 /// <remarks>
 /// Products and sums are fp32, taken in the order of the sources (callers sort by site), never fused, so that the result is the same
@@ -31,7 +31,8 @@ public sealed class WeightedMean : TensorSource
 
         _sources = [.. updates.Select(update => update.Source)];
         _weights = [.. updates.Select(update => (float)(update.Weight / total))];
-        Manifest = _sources[0].Manifest;
+        TensorManifest first = _sources[0].Manifest;
+        Manifest = new TensorManifest(first.Select(entry => entry.Spec.DType.IsTrainable() ? new TensorEntry(entry.Spec with { DType = DType.F32 }) : entry));
         _places = [.. _sources.Select(source => Manifests.Align(Manifest, source.Manifest))];
     }
 
@@ -48,17 +49,22 @@ public sealed class WeightedMean : TensorSource
             return;
         }
 
-        int elements = destination.Length / spec.DType.Size();
+        int elements = destination.Length / sizeof(float);
         using NativeBuffer sum = NativeBuffer.RentFloats(elements);
         using NativeBuffer values = NativeBuffer.RentFloats(elements);
         sum.Floats.Clear();
         for (int i = 0; i < _sources.Length; i++)
         {
-            _sources[i].ReadFloats(tile with { Tensor = _places[i][tile.Tensor] }, offset / spec.DType.Size(), values.Floats);
+            _sources[i].ReadFloats(tile with { Tensor = _places[i][tile.Tensor] }, offset / sizeof(float), values.Floats);
+            if (!TensorPrimitives.IsFiniteAll(values.Floats))
+            {
+                throw new TensorFormatException($"tensor '{spec.Name}' of update {i + 1} of {_sources.Length}, in the order of the sites, has a value that is NaN or infinite");
+            }
+
             TensorPrimitives.Multiply(values.Floats, _weights[i], values.Floats);
             TensorPrimitives.Add(sum.Floats, values.Floats, sum.Floats);
         }
 
-        DenseFloats.Narrow(sum.Floats, spec.DType, destination);
+        sum.Bytes.CopyTo(destination);
     }
 }

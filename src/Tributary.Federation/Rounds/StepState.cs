@@ -31,6 +31,7 @@ public sealed class StepState
     private readonly SortedDictionary<string, Part> _parts = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly TimeSpan _siteTimeout;
+    private string? _broken;
 
     /// <summary>Opens a step.</summary>
     public StepState(IEnumerable<string> sites, TimeSpan siteTimeout, TimeProvider time)
@@ -68,12 +69,27 @@ public sealed class StepState
     public void Fail(string site, string reason) =>
         Move(site, part => part.State == SiteState.Counted ? part : part with { State = SiteState.Failed, Reason = reason });
 
+    /// <summary>The server itself cannot go on with the step, as with a full disk.</summary>
+    public void Break(string reason)
+    {
+        lock (_lock)
+        {
+            _broken ??= reason;
+        }
+    }
+
     /// <summary>Whether every site's result counts.</summary>
+    /// <exception cref="StepBrokenException">The server cannot go on.</exception>
     /// <exception cref="SiteLostException">A site failed or is dead, so that this cannot become true.</exception>
     public bool IsComplete()
     {
         lock (_lock)
         {
+            if (_broken is not null)
+            {
+                throw new StepBrokenException(_broken);
+            }
+
             foreach ((string site, Part part) in _parts)
             {
                 if (part.State is SiteState.Waiting or SiteState.Working && _time.GetElapsedTime(part.Heard) > _siteTimeout)
@@ -104,6 +120,16 @@ public sealed class StepState
     }
 
     private sealed record Part(SiteState State, long Heard, TaskProgress Progress, string? Reason);
+}
+
+/// <summary>A step cannot be closed because the server cannot go on.</summary>
+public sealed class StepBrokenException : Exception
+{
+    /// <summary>Makes the error.</summary>
+    public StepBrokenException(string reason)
+        : base($"the server cannot go on: {reason}")
+    {
+    }
 }
 
 /// <summary>A step cannot be closed because a site is lost to it.</summary>

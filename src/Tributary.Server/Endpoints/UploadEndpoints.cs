@@ -44,8 +44,8 @@ internal static class UploadEndpoints
         }
 
         string path = server.FolderOf(run.Job.Name).Spool(open.Round, open.Step, context.Site(), attempt);
-        ObjectUpload upload = await open.BeginUploadAsync(context.Site(), attempt, () => ObjectUpload.OpenAsync(Path.GetFileNameWithoutExtension(path), path, layout, context.RequestAborted));
-        await handlers.DescribeAsync(context, upload);
+        ObjectUpload? upload = await open.BeginUploadAsync(context.Site(), attempt, () => ObjectUpload.OpenAsync(Path.GetFileNameWithoutExtension(path), path, layout, context.RequestAborted));
+        await (upload is null ? Problem.StepNotOpenAsync(context, server) : handlers.DescribeAsync(context, upload));
     }
 
     private static ObjectUpload? Find(HttpContext context, TributaryServer server)

@@ -173,7 +173,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
                 cancellationToken.ThrowIfCancellationRequested();
             }
         }
-        catch (SiteLostException e)
+        catch (Exception e) when (e is SiteLostException or StepBrokenException)
         {
             throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
         }
@@ -211,12 +211,15 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
     }
 
-    /// <summary>Opens a round's model and closes the one before it. The initial one is the caller's to close.</summary>
+    /// <summary>
+    /// The global model's floats are fp32 whatever the initial ones are, so that what a round changes is not rounded away by a 16-bit type.
+    /// </summary>
+    /// <remarks>Opens a round's model and closes the one before it. The initial one is the caller's to close.</remarks>
     private GlobalModel OpenModel(int round)
     {
         if (round == 0)
         {
-            return new GlobalModel(0, _initial);
+            return new GlobalModel(0, new CastSource(_initial, DType.F32));
         }
 
         _model?.Dispose();

@@ -17,6 +17,7 @@ internal sealed class OpenStep(
     private readonly ConcurrentDictionary<(string Site, int Attempt), ObjectUpload> _uploads = new();
     private readonly ConcurrentDictionary<string, Lazy<Task<ObjectFile>>> _objects = new(StringComparer.Ordinal);
     private TaskCompletionSource _changed = NewSignal();
+    private bool _isClosed;
 
     public string Name => request.Task;
 
@@ -48,12 +49,17 @@ internal sealed class OpenStep(
     public async ValueTask<ObjectFile?> FindObjectAsync(string objectName) =>
         _objects.TryGetValue(objectName, out Lazy<Task<ObjectFile>>? found) ? await found.Value : null;
 
-    /// <summary>Begins a site's upload, or finds the one that was begun.</summary>
-    public async Task<ObjectUpload> BeginUploadAsync(string site, int attempt, Func<Task<ObjectUpload>> open)
+    /// <summary>Begins a site's upload, or finds the one that was begun; null where the step has been closed meanwhile.</summary>
+    public async Task<ObjectUpload?> BeginUploadAsync(string site, int attempt, Func<Task<ObjectUpload>> open)
     {
         await _beginGate.WaitAsync();
         try
         {
+            if (_isClosed)
+            {
+                return null;
+            }
+
             return _uploads.TryGetValue((site, attempt), out ObjectUpload? begun) ? begun : _uploads[(site, attempt)] = await open();
         }
         finally
@@ -67,12 +73,14 @@ internal sealed class OpenStep(
     /// <summary>Closes the uploads; what arrived of them stays for a later attempt to go on with.</summary>
     public void Dispose()
     {
+        // An upload that is being begun now is waited for, and none is begun later; so none stays open.
+        _beginGate.Wait();
+        _isClosed = true;
+        _beginGate.Release();
         foreach (ObjectUpload upload in _uploads.Values)
         {
             upload.Dispose();
         }
-
-        _beginGate.Dispose();
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

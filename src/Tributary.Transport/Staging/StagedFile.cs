@@ -233,7 +233,7 @@ public sealed class StagedFile : UploadSource
         }
 
         RandomAccess.FlushToDisk(_handle);
-        DurableFile.Rename(FilePath + PartialSuffix, FilePath);
+        DurableName.Rename(FilePath + PartialSuffix, FilePath);
         lock (_gate)
         {
             _completed = true;

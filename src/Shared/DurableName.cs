@@ -1,10 +1,13 @@
 using System.ComponentModel;
 using System.Runtime.InteropServices;
 
-namespace Tributary.Transport;
+namespace Tributary;
 
-/// <summary>The steps that make a file survive a loss of power under its final name.</summary>
-internal static partial class DurableFile
+/// <summary>
+/// Makes a file survive a loss of power under its final name. Compiled into the two rooms at the bottom that write files, neither of which
+/// knows the other.
+/// </summary>
+internal static partial class DurableName
 {
     /// <summary>Renames a file whose content is on disk already, and makes the rename durable.</summary>
     public static void Rename(string from, string to)
