@@ -9,7 +9,7 @@ public static class TextGenerator
     /// <param name="model">The model.</param>
     /// <param name="tokenizer">Its tokenizer.</param>
     /// <param name="prompt">
-    /// The text to continue, as it stands; <see cref="PromptTemplate.Format(string, string?)"/> makes one for an instruction.
+    /// The text to continue, as it stands.
     /// </param>
     /// <param name="tokens">The most tokens to generate.</param>
     /// <param name="temperature">What logits are divided by before sampling; at 0 the likeliest token is taken. At least 0.</param>
@@ -19,7 +19,18 @@ public static class TextGenerator
     /// The tokenizer does not fit the model, the prompt is longer than its positions, or a number is out of range.
     /// </exception>
     public static IEnumerable<string> Generate(
-        LlamaModel model, Tokenizer tokenizer, string prompt, int tokens, double temperature, ulong seed)
+        LlamaModel model, Tokenizer tokenizer, string prompt, int tokens, double temperature, ulong seed) =>
+        Generate(model, tokenizer, tokenizer.Encode(prompt, addBos: true), continuing: prompt.Length > 0, tokens, temperature, seed);
+
+    /// <summary>Answers a prompt in tokens, as <see cref="PromptTemplate.Encode"/> makes them for an instruction.</summary>
+    /// <returns>Pieces of the answer as they come, without the prompt.</returns>
+    /// <exception cref="ArgumentException">As for a text.</exception>
+    public static IEnumerable<string> Answer(
+        LlamaModel model, Tokenizer tokenizer, int[] prompt, int tokens, double temperature, ulong seed) =>
+        Generate(model, tokenizer, prompt, continuing: false, tokens, temperature, seed);
+
+    private static IEnumerable<string> Generate(
+        LlamaModel model, Tokenizer tokenizer, int[] prompt, bool continuing, int tokens, double temperature, ulong seed)
     {
         tokenizer.RequireFits(model.Config);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
@@ -28,22 +39,21 @@ public static class TextGenerator
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, "The temperature is at least 0.");
         }
 
-        int[] encoded = tokenizer.Encode(prompt, addBos: true);
-        if (encoded.Length > model.Config.PositionsMax)
+        if (prompt.Length > model.Config.PositionsMax)
         {
             throw new ArgumentException(
-                $"The prompt has {encoded.Length} tokens and the model {model.Config.PositionsMax} positions: shorten it.", nameof(prompt));
+                $"The prompt has {prompt.Length} tokens and the model {model.Config.PositionsMax} positions: shorten it.", nameof(prompt));
         }
 
-        return Continue(model, tokenizer, encoded, tokens, temperature, new SplitMix64(seed));
+        return Continue(model, tokenizer, prompt, continuing, tokens, temperature, new SplitMix64(seed));
     }
 
     private static IEnumerable<string> Continue(
-        LlamaModel model, Tokenizer tokenizer, int[] prompt, int tokens, double temperature, SplitMix64 random)
+        LlamaModel model, Tokenizer tokenizer, int[] prompt, bool continuing, int tokens, double temperature, SplitMix64 random)
     {
         int positions = (int)Math.Min(model.Config.PositionsMax, prompt.Length + (long)tokens);
         using var decoder = new LlamaDecoder(model, positions);
-        var text = new TokenDecoder(tokenizer, continuing: prompt.Length > 1);
+        var text = new TokenDecoder(tokenizer, continuing);
         int token = -1;
         foreach (int known in prompt)
         {

@@ -56,14 +56,23 @@ internal static class GenerateCommand
 
         string prompt = parsed.GetRequiredValue(Prompt);
         bool json = parsed.GetValue(Json);
-        string input = parsed.GetValue(Instruction) ? PromptTemplate.Format(prompt) : prompt;
+        bool instruction = parsed.GetValue(Instruction);
+        int[] input = instruction ? PromptTemplate.Encode(tokenizer, prompt) : tokenizer.Encode(prompt, addBos: true);
+        if (input.Length >= config.PositionsMax)
+        {
+            throw new UsageException($"--prompt has {input.Length} tokens, but the model only {config.PositionsMax} positions; shorten it");
+        }
+
+        ulong seed = parsed.GetValue(Seed);
         var text = new StringBuilder();
-        if (!json && !parsed.GetValue(Instruction))
+        if (!json && !instruction)
         {
             Console.Out.Write(prompt);
         }
 
-        foreach (string piece in TextGenerator.Generate(model, tokenizer, input, tokens, temperature, parsed.GetValue(Seed)))
+        foreach (string piece in instruction
+            ? TextGenerator.Answer(model, tokenizer, input, tokens, temperature, seed)
+            : TextGenerator.Generate(model, tokenizer, prompt, tokens, temperature, seed))
         {
             cancellationToken.ThrowIfCancellationRequested();
             text.Append(piece);

@@ -27,6 +27,19 @@ public static class PromptTemplate
     /// <param name="context">What to do it with; nothing or empty for none.</param>
     public static string Format(string instruction, string? context = null) => Format(Turns(instruction, context));
 
+    /// <summary>
+    /// The tokens of the prompt for one instruction, exactly as training makes them: bos, the body, and the response header as a text of
+    /// its own. A prompt that is encoded as one text has other tokens around the header, which a trained model has not seen.
+    /// </summary>
+    public static int[] Encode(Tokenizer tokenizer, string instruction, string? context = null) =>
+        [tokenizer.BosId, .. EncodeBody(tokenizer, Turns(instruction, context)), .. EncodeHeader(tokenizer)];
+
+    /// <summary>The tokens of the prompt without its last header.</summary>
+    internal static int[] EncodeBody(Tokenizer tokenizer, IReadOnlyList<PromptTurn> turns) => tokenizer.Encode(FormatBody(turns), addBos: false);
+
+    /// <summary>The tokens of the last header.</summary>
+    internal static int[] EncodeHeader(Tokenizer tokenizer) => tokenizer.Encode(ResponseHeader, addBos: false);
+
     /// <summary>The turns of one instruction.</summary>
     internal static IReadOnlyList<PromptTurn> Turns(string instruction, string? context) => string.IsNullOrWhiteSpace(context)
         ? [new PromptTurn(PromptRole.Instruction, instruction)]

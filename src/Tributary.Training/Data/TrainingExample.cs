@@ -16,8 +16,8 @@ internal sealed record TrainingExample(int[] Tokens, int ResponseStart, bool Tru
     /// </summary>
     public static TrainingExample Create(InstructionRecord record, Tokenizer tokenizer, int sequenceLength)
     {
-        int[] body = tokenizer.Encode(PromptTemplate.FormatBody(record.Prompt), addBos: false);
-        int[] header = tokenizer.Encode(PromptTemplate.ResponseHeader, addBos: false);
+        int[] body = PromptTemplate.EncodeBody(tokenizer, record.Prompt);
+        int[] header = PromptTemplate.EncodeHeader(tokenizer);
         int[] response = [.. tokenizer.Encode(record.Response, addBos: false), tokenizer.EosId];
         int room = sequenceLength - 1 - header.Length;
         bool truncated = body.Length + response.Length > room;
