@@ -1,9 +1,9 @@
 """Plain sentences over a wide everyday vocabulary, joined at random: words and grammar for the base model, and practice in copying."""
 
-COUNT = 2500
+COUNT = 4500
 
 NOUNS = """
-account address adviser afternoon amount app apple appointment arm autumn baby back bag ball bank battery bed bell belt bicycle bike bill
+account address afternoon amount app apple appointment arm autumn baby back bag ball bank battery bed bell belt bicycle bike bill
 bird birthday blade blanket blood board boat bolt book bottle bowl box boy brake branch bread bridge brother brush bucket building bulb
 bus button cable call camera car card carpet case cat chain chair change check child city class clinic clip clock cloth clothes coat
 code coffee coin colour company confirmation cook copy corner country cousin cup customer date daughter day desk detail device doctor
@@ -20,7 +20,16 @@ road roof room rope rule rust saddle salt sample sand saucepan school screw sea 
 shop shower side sign sister sky sleeve smile snow soap sock son song soup space speed spoke spring stage stairs stamp star statement
 station step stick stone story street student summer sun switch table tap tax teacher team telephone tent thing ticket time tin tool tooth
 towel tower town toy train transfer travel tree trip truck tube tyre uncle use van video view village visit visitor voice wage wall watch
-water way week weekend wheel wife wind window winter wire woman wood word worker workshop world wrist year
+water way week weekend wheel wife wind window winter wire woman wood word worker workshop world wrist year accounts adviser air alignment
+ankle aunt banking beam bearings bee birth blades bolts booking booklet books bookshop brakes bulbs bumps business cabin cap cards
+cargo cash certificate chest children chip client clamp clutch coolant cough crank currency customers dates debit deposit discs documents
+dressing dynamo emergency exchange exhaust eyes fees figure flu gearbox gears glasses glue hammer handbook handlebar hanger
+hatchback headlamp headset heater heel height holder husband identity inbox interest interpreter kickstand kit laser lens lever limits
+lines login machines mats marks medicines meetings minutes mortgage nappy overdraft pads papers parents parts passports patients payee
+payments payslips pedals pension physiotherapy pickup places plug poles pothole prescription puncture quarter questions rack rash rate
+rattle referral replacement residence restaurant results rights rims rods rubber saloon savings seams security session shops skin
+specialist sprockets staff stem sting stomach strip studies supermarket tensioner text thermostat thread throat tips tongue torch toys
+tracking trouble tyres vaccination vault version wagon washer weakness weekday weeks wheelchair wheels windows wipers years
 """.split()
 
 ADJECTIVES = """
@@ -32,6 +41,9 @@ little local long loose lost loud low lucky main missing modern narrow near neat
 personal plain pleased polite poor possible pretty private proud quick quiet rare ready real red regular right rough round sad safe same
 second secret sharp short shut sick silent simple slack slow small smooth soft sore sour spare special square stiff straight strange
 strong stuck sudden sure sweet swollen tall thick thin third tight tired unclear unknown urgent useful usual valid warm weak wet white
+accepted agreed blocked called current daily damp direct dizzy due each equal fixed folding freed itchy joint kept listed locked lower
+nearly necessary nervous online postal recorded required rusty secure shown spelled standing steady stolen stretched taken touring true
+twisted uncomfortable unwell upset written yearly
 whole wide wild wise wonderful worn worried worse wrong yellow young
 """.split()
 
@@ -46,6 +58,31 @@ reach read receive record remember remove repeat replace reply report request re
 sew shake share show shut sign sing sit sleep slide slip smell smile speak spell spend spin spray stand start stay steal steer stop study
 swallow swap switch take talk teach tell test thank think throw tighten top touch trace train travel treat trust try turn type understand
 unlock upload use visit wait walk want warn wash watch wear wipe wish withdraw work worry write
+""".split()
+
+# Forms of verbs: what somebody does, what one is doing, what was done.
+DOES = """
+adds agrees allows applies asks assists begins belongs blows brings calls changes clicks collects comes confirms connects counts creaks
+cuts drops enters feels fights fits flickers gets gives goes hangs has helps holds issues keeps knows lasts leaks likes looks makes means
+moves needs opens pays publishes pulls puts reads receives remains reminds replies returns rings says sells sends sets shakes shows slips
+smears speaks squeals starts stays stops takes tells turns uses wants wobbles works writes
+""".split()
+
+DOING = """
+asking bleeding blocking booking braking breathing bringing buying calling changing cleaning closing coming cooking doing driving fitting
+folding getting giving going grinding hearing helping keeping logging looking making moving opening paying reading riding seeing selling
+sending sleeping speaking standing starting steering taking talking telling travelling trying turning using waiting walking working writing
+""".split()
+
+DONE = """
+arrived asked began blown bought brought broken called came changed cleaned closed done dropped fitted found got had installed kept lasted
+left lost made moved opened paid put read received sent shown sold started stayed stopped taken told tried turned used went worn written
+""".split()
+
+LITTLE = """
+also although always any anyone away below both but could each either else enough even ever forward from hey how itself just many more
+most much myself nearly off only or other out perhaps plus quite really since so some still such than there's they those through times
+together too true until very well what's where whether which while who why without worth would yet yourself zero eleven thirteen hundred
 """.split()
 
 PHRASES = """
@@ -72,12 +109,19 @@ FORMS = [
     "[if|when|because|while] {THE} {NOUN} is {ADJECTIVE}, {VERB} {THE} {NOUN}.", "[I|we|you|they] [want|need|have|had] to {VERB} {PHRASE}.",
     "{THE} {NOUN} and {THE} {NOUN} are {ADJECTIVE}.", "[what|which|where|how|when] is {THE} {NOUN}?", "1. {VERB} {THE} {NOUN}.\n2. {VERB} {THE} {NOUN}.\n3. {VERB} {THE} {NOUN} {PHRASE}.",
     "{NOUN}, {NOUN} and {NOUN}: about [five|ten|25|40|80|120|300|650] {PHRASE}.", "{THE} {NOUN} [needs|takes|brings] a {ADJECTIVE} {NOUN}.", "{NOUN}: {ADJECTIVE}. {NOUN}: {ADJECTIVE}.",
+    "[he|she|it|{THE} {NOUN}|somebody] {DOES} {THE} {NOUN}.", "{THE} {NOUN} {DOES} {PHRASE}.", "[she|he|it|who] {DOES} {LITTLE} {PHRASE}.",
+    "{THE} {NOUN} is {DOING} {PHRASE}.", "{START} for {DOING} {THE} {NOUN}.", "{WHO} [like|are|keep|begin] {DOING} {THE} {NOUN}.", "{THE} {NOUN} [was|has|is] {DONE} {PHRASE}.",
+    "{WHO} {DONE} {THE} {ADJECTIVE} {NOUN}.", "{LITTLE} {ADJECTIVE}, {LITTLE} {NOUN}.", "{LITTLE} {THE} {NOUN} {DOES} {LITTLE}.",
 ]
 
 WORDS = {
     "NOUN": NOUNS,
     "ADJECTIVE": ADJECTIVES,
     "VERB": VERBS,
+    "DOES": DOES,
+    "DOING": DOING,
+    "DONE": DONE,
+    "LITTLE": LITTLE,
     "PHRASE": PHRASES,
     "START": STARTS,
     "THE": ["the", "the", "your", "my", "our", "a new", "this", "that", "one", "another", "her", "his", "their", "every", "no"],
