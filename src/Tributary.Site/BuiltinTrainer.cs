@@ -50,12 +50,6 @@ public sealed class BuiltinTrainer : Executor
         TruncatedRecords = all.TruncatedCount;
     }
 
-    /// <summary>The records that it trains on.</summary>
-    public int TrainRecords => _train.Count;
-
-    /// <summary>The records that it measures the loss on.</summary>
-    public int HeldOutRecords => _heldOut.Count;
-
     /// <summary>The records whose prompt was cut to fit the sequence.</summary>
     public int TruncatedRecords { get; }
 

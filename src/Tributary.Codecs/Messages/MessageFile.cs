@@ -21,9 +21,6 @@ public sealed class MessageFile : TensorSource
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 
-    /// <summary>The length of the file in bytes.</summary>
-    public long FileLength => _file.Header.FileLength;
-
     /// <summary>Opens a message.</summary>
     /// <exception cref="TensorFormatException">The file is malformed or its metadata does not fit; the message names it and what is wrong.</exception>
     public static MessageFile Open(string path)

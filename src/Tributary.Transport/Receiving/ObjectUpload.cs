@@ -9,8 +9,7 @@ namespace Tributary.Transport;
 /// </summary>
 /// <remarks>
 /// Three names belong to it: the final one, the same with <c>.partial</c> while parts arrive, and with <c>.parts</c> the record. The record
-/// stays beside a committed file, so that the same commit is answered the same way after a restart; whoever keeps the descriptor
-/// elsewhere may delete it with <see cref="ForgetRecord"/>.
+/// stays beside a committed file, so that the same commit is answered the same way after a restart.
 /// </remarks>
 public sealed class ObjectUpload : IDisposable
 {
@@ -121,16 +120,6 @@ public sealed class ObjectUpload : IDisposable
 
         _commitGate.Dispose();
     }
-
-    /// <summary>Deletes what an upload that is closed and will not be continued left: the temporary file and the record.</summary>
-    public static void Discard(string path)
-    {
-        File.Delete(path + StagedFile.PartialSuffix);
-        PartJournal.Delete(path);
-    }
-
-    /// <summary>Deletes the record beside a committed file, when its descriptor is kept elsewhere and the upload is closed.</summary>
-    public static void ForgetRecord(string path) => PartJournal.Delete(path);
 
     internal UploadStateJson State()
     {
