@@ -41,10 +41,8 @@ public sealed class CastSource : TensorSource
         }
 
         int elements = destination.Length / to.Size();
-        using NativeBuffer bytes = NativeBuffer.Rent(elements * from.Size());
         using NativeBuffer values = NativeBuffer.RentFloats(elements);
-        _source.Read(tile, offset / to.Size() * from.Size(), bytes.Bytes);
-        DenseFloats.Widen(from, bytes.Bytes, values.Floats);
+        _source.ReadFloats(tile, offset / to.Size(), values.Floats);
         DenseFloats.Narrow(values.Floats, to, destination);
     }
 }

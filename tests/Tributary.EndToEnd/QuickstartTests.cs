@@ -72,6 +72,30 @@ public sealed class QuickstartTests : IDisposable
     }
 
     [Fact]
+    public async Task A_16_bit_model_comes_out_in_its_own_type()
+    {
+        string model = Path.Combine(Repository.Root, "samples", "quickstart", "model");
+        (await TributaryProgram.RunAsync(_folder.Path, Cancelled, "model", "dequantize", model, "half", "--dtype", "BF16")).ExitCode.ShouldBe(0);
+        ProgramResult run = await TributaryProgram.RunAsync(_folder.Path, Cancelled, "simulate", Job, "--model", "half", "--rounds", "1", "--out", "run", "--json");
+        run.ExitCode.ShouldBe(0, run.Error);
+        ProgramResult inspected = await TributaryProgram.RunAsync(_folder.Path, Cancelled, "model", "inspect", "run/model", "--json");
+        using JsonDocument document = JsonDocument.Parse(inspected.Output);
+        document.RootElement.GetProperty("entries").EnumerateArray().ShouldAllBe(entry => entry.GetProperty("dtype").GetString() == "BF16");
+    }
+
+    [Fact]
+    public async Task A_folder_of_the_users_own_files_is_never_taken_for_a_run()
+    {
+        Directory.CreateDirectory(_folder["mine/model"]);
+        File.WriteAllText(_folder["mine/model/model.safetensors"], "precious");
+        ProgramResult run = await TributaryProgram.RunAsync(_folder.Path, Cancelled, "simulate", Job, "--out", "mine");
+        run.ExitCode.ShouldBe(2);
+        run.Error.ShouldContain("holds files that are not a run's");
+        Directory.GetFiles(_folder["mine"], "*", SearchOption.AllDirectories).ShouldBe([_folder["mine/model/model.safetensors"]]);
+        File.ReadAllText(_folder["mine/model/model.safetensors"]).ShouldBe("precious");
+    }
+
+    [Fact]
     public async Task A_finished_run_is_not_overwritten()
     {
         Directory.CreateDirectory(_folder["done"]);

@@ -54,8 +54,8 @@ public static class ModelComparison
             int elements = spec.TileElements(tile);
             using NativeBuffer first = NativeBuffer.RentFloats(elements);
             using NativeBuffer second = NativeBuffer.RentFloats(elements);
-            ReadFloats(a, new Tile(tensorA, tile), first.Floats);
-            ReadFloats(b, new Tile(tensorB, tile), second.Floats);
+            a.ReadFloats(new Tile(tensorA, tile), 0, first.Floats);
+            b.ReadFloats(new Tile(tensorB, tile), 0, second.Floats);
             if (!TensorPrimitives.IsFiniteAll(first.Floats) || !TensorPrimitives.IsFiniteAll(second.Floats))
             {
                 throw new TensorFormatException($"tensor '{spec.Name}' has a value that is NaN or infinite, and cannot be compared");
@@ -93,13 +93,5 @@ public static class ModelComparison
         }
 
         return sum;
-    }
-
-    private static void ReadFloats(TensorSource source, Tile tile, Span<float> values)
-    {
-        DType dtype = source.Manifest[tile.Tensor].Spec.DType;
-        using NativeBuffer bytes = NativeBuffer.Rent(values.Length * dtype.Size());
-        source.Read(tile, 0, bytes.Bytes);
-        DenseFloats.Widen(dtype, bytes.Bytes, values);
     }
 }

@@ -21,9 +21,6 @@ public static class ModelConversion
 {
     private const string FileSuffix = ".safetensors";
 
-    // What Transformers writes, so that its readers take a file as one of PyTorch's.
-    private static readonly Dictionary<string, string> PyTorchMetadata = new() { ["format"] = "pt" };
-
     /// <summary>Opens a model of either layout, or one that is not quantized, with its tensors as they are encoded.</summary>
     /// <exception cref="TensorFormatException">A file is malformed; the message names it.</exception>
     public static TensorSource Open(string path)
@@ -63,7 +60,7 @@ public static class ModelConversion
         }
 
         using var laidOut = new BitsAndBytesLayout(encoded);
-        Write(laidOut, PlanPlain, input, output, progress, config => NoteQuantization(config, codec), cancellationToken);
+        Write(laidOut, CheckpointWriter.Plan, input, output, progress, config => NoteQuantization(config, codec), cancellationToken);
     }
 
     /// <summary>Writes a quantized model of either layout as a plain one.</summary>
@@ -78,10 +75,8 @@ public static class ModelConversion
         using TensorSource opened = Open(input);
         using var dense = new DequantizedSource(opened);
         TensorSource cast = dtype is { } wanted ? new CastSource(dense, wanted) : dense;
-        Write(cast, PlanPlain, input, output, progress, config => NoteType(config, dtype), cancellationToken);
+        Write(cast, CheckpointWriter.Plan, input, output, progress, config => NoteType(config, dtype), cancellationToken);
     }
-
-    private static SafetensorsWriter PlanPlain(TensorSource source) => new(source, PyTorchMetadata);
 
     private static void Write(
         TensorSource source, Func<TensorSource, SafetensorsWriter> plan, string input, string output, IProgress<long>? progress,

@@ -19,7 +19,10 @@ public static class CheckpointWriter
     /// <paramref name="shardBytesMax"/>. A tensor is never divided.
     /// </summary>
     public static void Write(TensorSource weights, string folder, long shardBytesMax = ShardBytesMaxDefault, CancellationToken cancellationToken = default) =>
-        Write(weights, folder, static source => new SafetensorsWriter(source, Metadata), shardBytesMax, cancellationToken);
+        Write(weights, folder, Plan, shardBytesMax, cancellationToken);
+
+    /// <summary>Plans a plain file of a checkpoint, marked as Transformers marks its own.</summary>
+    public static SafetensorsWriter Plan(TensorSource weights) => new(weights, Metadata);
 
     /// <summary>Writes weights whose files are laid out in the caller's way.</summary>
     /// <param name="weights">The weights.</param>

@@ -34,6 +34,15 @@ public sealed class StepStateTests
     }
 
     [Fact]
+    public void A_step_that_the_server_itself_cannot_go_on_with_says_why_instead_of_waiting_for_ever()
+    {
+        StepState state = Open("a", "b");
+        state.Break("no space left on the disk");
+        state.Break("a later reason");
+        Should.Throw<StepBrokenException>(() => state.IsComplete()).Message.ShouldBe("the server cannot go on: no space left on the disk");
+    }
+
+    [Fact]
     public void A_site_that_does_not_take_part_changes_nothing()
     {
         StepState state = Open("a");
