@@ -12,6 +12,9 @@ public sealed class QuantizedSource : TensorSource
     private readonly TensorSource _dense;
     private readonly Codec _codec;
 
+    // A 16-bit model that is seen as fp32 only to be encoded in its own type again: what lies beneath the cast, or null.
+    private readonly TensorSource? _sixteenBit;
+
     /// <summary>Makes the view; nothing is read yet.</summary>
     /// <param name="dense">The tensors.</param>
     /// <param name="codec">The precision.</param>
@@ -31,20 +34,25 @@ public sealed class QuantizedSource : TensorSource
         _codec = codec;
         Manifest = new TensorManifest(
             dense.Manifest.Select(entry => codec.Encodes(entry.Spec.DType) && only?.Invoke(entry.Spec) != false ? new TensorEntry(entry.Spec, codec) : entry));
+        _sixteenBit = FindSixteenBit();
     }
 
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 
     /// <inheritdoc/>
+    public override bool IsStored => _sixteenBit is not null || (Manifest.IsDense && _dense.IsStored);
+
+    /// <inheritdoc/>
     /// <exception cref="TensorFormatException">A value is NaN or infinite. The message names the tensor and the element.</exception>
     public override void Read(Tile tile, int offset, Span<byte> destination)
     {
         TensorEntry entry = Manifest[tile.Tensor];
-        if (entry.IsDense)
+        if (entry.IsDense || _sixteenBit is not null)
         {
-            _dense.Read(tile, offset, destination);
-            RefuseNotFinite(entry.Spec, tile, offset, destination);
+            TensorSource stored = entry.IsDense ? _dense : _sixteenBit!;
+            stored.Read(tile, offset, destination);
+            RefuseNotFinite(stored.Manifest[tile.Tensor].Spec, tile, offset, destination);
             return;
         }
 
@@ -59,6 +67,16 @@ public sealed class QuantizedSource : TensorSource
         using NativeBuffer whole = NativeBuffer.Rent(length);
         Encode(entry.Spec, tile, whole.Bytes);
         whole.Bytes.Slice(offset, destination.Length).CopyTo(destination);
+    }
+
+    /// <summary>What lies beneath a cast that the codec undoes exactly: stored 16-bit floats, widened, and narrowed to the same type.</summary>
+    private TensorSource? FindSixteenBit()
+    {
+        TensorSource? beneath = (_dense as CastSource)?.Source;
+        return beneath is { IsStored: true } && _codec.BlockElements == 1
+            && Manifest.Zip(beneath.Manifest).All(pair => pair.First.Encoding.StoredAs(pair.First.Spec) == pair.Second.Spec)
+            ? beneath
+            : null;
     }
 
     private void Encode(TensorSpec spec, Tile tile, Span<byte> destination)

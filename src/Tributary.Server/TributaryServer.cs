@@ -16,6 +16,7 @@ using Tributary.Server.Endpoints;
 using Tributary.Server.Jobs;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
+using Tributary.Transport;
 
 namespace Tributary.Server;
 
@@ -40,6 +41,7 @@ public sealed class TributaryServer : IAsyncDisposable
             kestrel.AddServerHeader = false;
             kestrel.Listen(IPAddress.Loopback, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
         });
+        builder.Services.AddLargeBlocks();
         builder.Services.AddRoutingCore();
         builder.Services.AddProblemDetails();
         logging(builder.Logging);

@@ -4,8 +4,8 @@ using Tributary.Tensors.Safetensors;
 namespace Tributary.Site;
 
 /// <summary>
-/// The model that a site holds between rounds where changes are exchanged. The file's name is the model's digest, so that one rename
-/// both replaces the model and says which it is.
+/// The model that a site holds between rounds where changes are exchanged: a message of weights, encoded as it came, or a plain file. Its
+/// name is the model's digest, so that one rename both replaces the model and says which it is.
 /// </summary>
 internal sealed class HeldModel
 {
@@ -23,12 +23,22 @@ internal sealed class HeldModel
     /// <summary>Where the model of that digest lies, or is to be put.</summary>
     public string Path(string digest) => System.IO.Path.Combine(_folder, digest.Replace(':', '-') + ".safetensors");
 
-    public SafetensorsFile Open(string digest) => SafetensorsFile.Open(Path(digest));
+    /// <summary>Takes a message of weights as the model, as it lies, and forgets the others.</summary>
+    public void Keep(string digest, string message)
+    {
+        DurableFile.Move(message, Path(digest));
+        ForgetOthers(digest);
+    }
 
     /// <summary>Writes the model of that digest and forgets the others.</summary>
     public void Replace(string digest, TensorSource model, CancellationToken cancellationToken)
     {
         new SafetensorsWriter(model).WriteFile(Path(digest), cancellationToken);
+        ForgetOthers(digest);
+    }
+
+    private void ForgetOthers(string digest)
+    {
         foreach (string path in Directory.GetFiles(_folder).Where(path => path != Path(digest)))
         {
             File.Delete(path);

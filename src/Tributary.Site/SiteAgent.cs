@@ -99,11 +99,12 @@ public sealed class SiteAgent : IDisposable
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
         string inbox = Path.Combine(_options.Folder, "message.safetensors");
         long start = Stopwatch.GetTimestamp();
-        metrics[MetricNames.BytesDown] = await FetchAsync(task, inbox, progress, cancellationToken);
+        (string message, long bytesDown) = await FetchAsync(task, inbox, progress, cancellationToken);
+        metrics[MetricNames.BytesDown] = bytesDown;
+        string modelDigest = task.Message.Meaning.ModelDigest(message);
 
-        using MessageFile message = MessageFile.Open(inbox);
-        using TensorSource decoded = FilterPipeline.For(FilterPoint.TaskDataIn, task.Job.Precision).Apply(message);
-        using TensorSource model = Receive(task, decoded, cancellationToken);
+        using var received = MessageFile.Open(Receive(task, modelDigest, inbox, cancellationToken));
+        using TensorSource model = Decode(task.Job, received);
         metrics[MetricNames.DownloadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         var data = new TaskData(task.Name, task.Job, task.Round, task.Step, model);
@@ -123,7 +124,7 @@ public sealed class SiteAgent : IDisposable
         if (result.Model is not null)
         {
             meaning = task.Job.Exchange == Exchange.Delta
-                ? new MessageMeaning(MessageKind.Delta, ModelDigest(task), task.Job.Precision.Result)
+                ? new MessageMeaning(MessageKind.Delta, modelDigest, task.Job.Precision.Result)
                 : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
             TransferResult sent = await SendAsync(task, result.Model, model, progress, cancellationToken);
             (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
@@ -134,11 +135,15 @@ public sealed class SiteAgent : IDisposable
         await _patience.TryAsync(token => _server.SendResultAsync(task, document, token), cancellationToken);
     }
 
-    private static string ModelDigest(TaskDocument task) => task.Message.Meaning.ModelDigest(task.Message.Digest);
+    private static TensorSource Decode(Job job, MessageFile message) => FilterPipeline.For(FilterPoint.TaskDataIn, job.Precision).Apply(message);
 
-    /// <summary>Fetches the message, and before it the base of a change that is not held here. Gives the bytes that moved.</summary>
+    /// <summary>Whether the model that a message makes is held already, as after a restart between fetching and answering.</summary>
+    private bool Holds(TaskDocument task) =>
+        task.Job.Exchange == Exchange.Delta && task.Message.Digest is { } digest && _held.Has(task.Message.Meaning.ModelDigest(digest));
+
+    /// <summary>Fetches the message, and before it the base of a change that is not held here. Gives its digest and the bytes that moved.</summary>
     /// <exception cref="StepGoneException">The server no longer offers them.</exception>
-    private async Task<long> FetchAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    private async Task<(string Digest, long Bytes)> FetchAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         try
         {
@@ -151,10 +156,15 @@ public sealed class SiteAgent : IDisposable
         }
     }
 
-    private async Task<long> FetchOfferedAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    private async Task<(string Digest, long Bytes)> FetchOfferedAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
+        if (Holds(task))
+        {
+            return (task.Message.Digest!, 0);
+        }
+
         long bytes = 0;
-        if (task.Base is { } wanted && !_held.Has(wanted.Model) && !_held.Has(ModelDigest(task)))
+        if (task.Base is { } wanted && !_held.Has(wanted.Model))
         {
             TransferResult fetched = await _objects.DownloadAsync(new Uri(_options.Server, wanted.Path), _held.Path(wanted.Model), null, cancellationToken);
             bytes += fetched.BytesOnWire;
@@ -163,31 +173,40 @@ public sealed class SiteAgent : IDisposable
         var request = new DownloadRequest
         {
             Digest = task.Message.Digest,
-            UnitEnds = (_, _) => ValueTask.FromResult(task.Message.UnitEnds),
+            UnitEnds = task.Message.UnitEnds,
             Progress = new TransferRelay(progress, TaskPhase.Downloading),
         };
         TransferResult result = await _objects.DownloadAsync(new Uri(_options.Server, task.Message.Path), inbox, request, cancellationToken);
-        return bytes + result.BytesOnWire;
+        return (result.Descriptor.Digest, bytes + result.BytesOnWire);
     }
 
-    /// <summary>The model that the message makes, dense. Where changes are exchanged it is written down, as the next one's base.</summary>
-    private TensorSource Receive(TaskDocument task, TensorSource decoded, CancellationToken cancellationToken)
+    /// <summary>
+    /// Where the model that the message makes lies. Where changes are exchanged it is kept as the next one's base: a message of weights as it
+    /// came, a changed model as a plain file.
+    /// </summary>
+    private string Receive(TaskDocument task, string modelDigest, string inbox, CancellationToken cancellationToken)
     {
         if (task.Job.Exchange == Exchange.Weights)
         {
-            return decoded;
+            return inbox;
         }
 
-        string digest = ModelDigest(task);
-        if (!_held.Has(digest))
+        if (_held.Has(modelDigest))
         {
-            string? held = task.Message.Meaning.Base is { } expected && _held.Has(expected) ? expected : null;
-            task.Message.Meaning.RequireBase(held);
-            using SafetensorsFile? baseModel = held is null ? null : _held.Open(held);
-            _held.Replace(digest, baseModel is null ? decoded : new AppliedDelta(baseModel, decoded), cancellationToken);
+            return _held.Path(modelDigest);
         }
 
-        return _held.Open(digest);
+        if (task.Message.Meaning.Base is not { } expected)
+        {
+            _held.Keep(modelDigest, inbox);
+            return _held.Path(modelDigest);
+        }
+
+        task.Message.Meaning.RequireBase(_held.Has(expected) ? expected : null);
+        using var message = MessageFile.Open(inbox);
+        using var held = MessageFile.Open(_held.Path(expected));
+        _held.Replace(modelDigest, new AppliedDelta(Decode(task.Job, held), Decode(task.Job, message)), cancellationToken);
+        return _held.Path(modelDigest);
     }
 
     /// <summary>Encodes the result into the spool file while its finished parts are already going out.</summary>

@@ -4,6 +4,7 @@ namespace Tributary.Tensors;
 public sealed class CastSource : TensorSource
 {
     private readonly TensorSource _source;
+    private readonly bool _casts;
 
     /// <summary>Makes the view.</summary>
     /// <exception cref="ArgumentException">The type is not F32, F16 or BF16, or a tensor is not dense.</exception>
@@ -24,10 +25,18 @@ public sealed class CastSource : TensorSource
         {
             throw new ArgumentException("Only dense floats can be cast, and only to F32, F16 or BF16.");
         }
+
+        _casts = source.Manifest.Zip(Manifest).Any(pair => pair.First.Spec.DType != pair.Second.Spec.DType);
     }
+
+    /// <summary>What is cast.</summary>
+    public TensorSource Source => _source;
 
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public override bool IsStored => !_casts && _source.IsStored;
 
     /// <inheritdoc/>
     public override void Read(Tile tile, int offset, Span<byte> destination)

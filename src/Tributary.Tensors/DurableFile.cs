@@ -34,6 +34,9 @@ public static class DurableFile
         }
     }
 
+    /// <summary>Gives a file that is on the disk already another name on the same disk, replacing what has it.</summary>
+    public static void Move(string from, string to) => DurableName.Rename(from, to);
+
     /// <summary>Writes a text file in UTF-8.</summary>
     public static void WriteText(string path, string text) => Write(path, 0, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
 }

@@ -20,4 +20,11 @@ public sealed record TensorEntry(TensorSpec Spec, TileEncoding Encoding)
 
     /// <summary>Where a tile's bytes begin, counted from the tensor's first.</summary>
     public long TileOffset(long tile) => tile * (long)Encoding.ByteLength(Spec.DType, Tile.ElementsMax);
+
+    /// <summary>The tile that has a byte of the tensor's, and where in the tile that byte is.</summary>
+    public (long Tile, int Offset) TileAt(long offset)
+    {
+        int tileBytes = Encoding.ByteLength(Spec.DType, Tile.ElementsMax);
+        return (offset / tileBytes, (int)(offset % tileBytes));
+    }
 }

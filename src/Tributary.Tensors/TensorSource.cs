@@ -14,6 +14,12 @@ public abstract class TensorSource : IDisposable
     public abstract TensorManifest Manifest { get; }
 
     /// <summary>
+    /// Whether the tiles lie in files just as they are read, so that reading them again costs no computing. Then any run of bytes may be
+    /// read, not only strips.
+    /// </summary>
+    public virtual bool IsStored => false;
+
+    /// <summary>
     /// Fills <paramref name="destination"/> with bytes of a tile, beginning at <paramref name="offset"/>. Where the tensor is dense
     /// the range is a strip: it begins at a multiple of <see cref="Tile.StripAlignment"/> elements.
     /// </summary>

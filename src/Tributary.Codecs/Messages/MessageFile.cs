@@ -21,6 +21,9 @@ public sealed class MessageFile : TensorSource
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 
+    /// <inheritdoc/>
+    public override bool IsStored => true;
+
     /// <summary>Opens a message.</summary>
     /// <exception cref="TensorFormatException">The file is malformed or its metadata does not fit; the message names it and what is wrong.</exception>
     public static MessageFile Open(string path)

@@ -9,10 +9,10 @@ namespace Tributary.Federation.Wire;
 /// <summary>An object that a site fetches.</summary>
 /// <param name="Path">Its address below the server's.</param>
 /// <param name="Length">Its length in bytes.</param>
-/// <param name="Digest">Its digest.</param>
+/// <param name="Digest">Its digest; null while it is still being made, and then the object's descriptor tells it in the end.</param>
 /// <param name="Meaning">What its tensors are.</param>
 /// <param name="UnitEnds">Where the units end that are held in memory before they move on; empty for file streaming.</param>
-public sealed record MessageDocument(string Path, long Length, string Digest, MessageMeaning Meaning, IReadOnlyList<long> UnitEnds);
+public sealed record MessageDocument(string Path, long Length, string? Digest, MessageMeaning Meaning, IReadOnlyList<long> UnitEnds);
 
 /// <summary>A task as the server hands it to a site.</summary>
 /// <param name="Job">The job.</param>
@@ -24,7 +24,7 @@ public sealed record MessageDocument(string Path, long Length, string Digest, Me
 /// <param name="Base">Where <paramref name="Message"/> is a change: the base's address, for a site that does not hold it.</param>
 public sealed record TaskDocument(Job Job, string Name, int Round, int Step, int Attempt, MessageDocument Message, BaseDocument? Base);
 
-/// <summary>The base of a change, as a plain file of weights.</summary>
+/// <summary>The base of a change, as a message of weights.</summary>
 /// <param name="Path">Its address below the server's.</param>
 /// <param name="Model">The digest of the model it is, as <see cref="MessageMeaning.ModelDigest"/> gives it.</param>
 public sealed record BaseDocument(string Path, string Model);

@@ -14,10 +14,10 @@ internal static class ObjectEndpoints
     public static void Map(WebApplication application, TributaryServer server, TimeProvider time)
     {
         var handlers = new ObjectHandlers(new ServingOptions(), time, application.Services.GetRequiredService<ILogger<ObjectHandlers>>());
-        application.MapObject("v1/jobs/{job}/objects/{name}", handlers, context => FindAsync(context, server));
+        application.MapObject("v1/jobs/{job}/objects/{name}", handlers, context => ValueTask.FromResult(Find(context, server)));
     }
 
-    private static async ValueTask<ObjectFile?> FindAsync(HttpContext context, TributaryServer server)
+    private static ServedObject? Find(HttpContext context, TributaryServer server)
     {
         JobRun? run = server.Find((string)context.Request.RouteValues["job"]!);
         if (run?.Open is not { } open || !run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal))
@@ -27,6 +27,6 @@ internal static class ObjectEndpoints
 
         // A transfer is a sign of life, too.
         open.State.Heard(context.Site());
-        return await open.FindObjectAsync((string)context.Request.RouteValues["name"]!);
+        return open.FindObject((string)context.Request.RouteValues["name"]!);
     }
 }

@@ -11,6 +11,7 @@ using Tributary.Federation.Wire;
 using Tributary.Server.Jobs;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
+using Tributary.Transport;
 
 namespace Tributary.Server.Endpoints;
 
@@ -40,7 +41,7 @@ internal static class TaskEndpoints
 
     private static async Task NextAsync(HttpContext context, TributaryServer server, TimeProvider time)
     {
-        TimeSpan wait = Wait(context.Request.Headers["Prefer"].ToString(), server.Options.LongPollMax);
+        TimeSpan wait = PreferredWait.Of(context.Request, server.Options.LongPollMax) ?? TimeSpan.Zero;
         using var deadline = new CancellationTokenSource(wait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, context.RequestAborted);
         while (true)
@@ -177,11 +178,4 @@ internal static class TaskEndpoints
             return null;
         }
     }
-
-    /// <summary>The seconds of <c>Prefer: wait=N</c> (RFC 7240), at most what the server allows; none without it.</summary>
-    private static TimeSpan Wait(string prefer, TimeSpan max) =>
-        prefer.Split(',', StringSplitOptions.TrimEntries).FirstOrDefault(part => part.StartsWith("wait=", StringComparison.Ordinal)) is { } wait
-        && int.TryParse(wait.AsSpan("wait=".Length), NumberStyles.None, CultureInfo.InvariantCulture, out int seconds)
-            ? TimeSpan.FromSeconds(Math.Min(seconds, max.TotalSeconds))
-            : TimeSpan.Zero;
 }

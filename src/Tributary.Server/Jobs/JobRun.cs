@@ -36,7 +36,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         _journal = journal;
         _time = time;
         _report = report;
-        _broadcast = new MessageBroadcast(job, folder, journal);
+        _broadcast = new MessageBroadcast(job, new CastSource(initial, DType.F32), folder, journal);
         _resultIn = FilterPipeline.For(FilterPoint.TaskResultIn, job.Precision);
         _journal.AddModel(job.Name, 0, 0);
         int latest = _journal.Models(job.Name)[^1].Round;
@@ -59,13 +59,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         StepRow? row = _journal.Steps(Job.Name).FirstOrDefault(row => row.Round == request.Round && row.Step == request.Step);
         if (row?.Closed is null)
         {
-            if (row is null)
-            {
-                _report(new StepEncoding(request.Round, request.Task));
-                await _broadcast.WriteAsync(request, cancellationToken);
-            }
-
-            await CollectAsync(request, cancellationToken);
+            await CollectAsync(request, row, cancellationToken);
         }
 
         return Results(request);
@@ -144,7 +138,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
             throw new MessageRefusedException($"the message says that it is {meaning.Kind} {text}, but this job exchanges {Job.Exchange}; it was not applied");
         }
 
-        meaning.RequireBase(open.ModelDigest);
+        meaning.RequireBase(open.Message.ModelDigest);
         if (result.Digest is not null)
         {
             using var message = MessageFile.Open(_folder.Spool(result.Round, result.Step, result.Site, result.Attempt));
@@ -152,7 +146,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
     }
 
-    private async Task CollectAsync(TaskRequest request, CancellationToken cancellationToken)
+    private async Task CollectAsync(TaskRequest request, StepRow? row, CancellationToken cancellationToken)
     {
         var state = new StepState(Job.Sites, Job.SiteTimeout, _time);
         foreach (ResultRow result in _journal.Results(Job.Name).Where(result => result.Round == request.Round && result.Step == request.Step))
@@ -160,18 +154,20 @@ internal sealed class JobRun : ControllerContext, IDisposable
             state.Count(result.Site);
         }
 
-        using OpenStep open = _broadcast.Open(request, state);
+        if (row is null && _broadcast.MustEncode(request))
+        {
+            _report(new StepEncoding(request.Round, request.Task));
+        }
+
+        await using StepMessage message = _broadcast.Begin(request, row, cancellationToken);
+        using var open = new OpenStep(Job, _journal, request, message, _broadcast.OfferBase(request, row), state);
         Open = open;
-        _report(new Federation.Rounds.StepOpened(request.Round, request.Task, _broadcast.Length));
+        _report(new Federation.Rounds.StepOpened(request.Round, request.Task, message.Length));
         StepOpened();
         try
         {
-            for (Task changed = open.Changed; !state.IsComplete(); changed = open.Changed)
-            {
-                // Wakes by itself once in a while to notice a site that says nothing.
-                await Task.WhenAny(changed, Task.Delay(Job.SiteTimeout / 10, _time, cancellationToken));
-                cancellationToken.ThrowIfCancellationRequested();
-            }
+            await WaitForSitesAsync(message, open, state, cancellationToken);
+            await message.Object.CommitAsync();
         }
         catch (Exception e) when (e is SiteLostException or StepBrokenException)
         {
@@ -183,6 +179,22 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
 
         _journal.CloseStep(Job.Name, request.Round, request.Step);
+    }
+
+    /// <summary>Waits for the sites, and meanwhile for the encoder, whose fault is the step's.</summary>
+    private async Task WaitForSitesAsync(StepMessage message, OpenStep open, StepState state, CancellationToken cancellationToken)
+    {
+        for (Task changed = open.Changed; !state.IsComplete(); changed = open.Changed)
+        {
+            // Wakes by itself once in a while to notice a site that says nothing.
+            var tick = Task.Delay(Job.SiteTimeout / 10, _time, cancellationToken);
+            await (message.Made.IsCompleted ? Task.WhenAny(changed, tick) : Task.WhenAny(changed, tick, message.Made));
+            cancellationToken.ThrowIfCancellationRequested();
+            if (message.Made.IsFaulted)
+            {
+                await message.Made;
+            }
+        }
     }
 
     private List<SiteResult> Results(TaskRequest request)

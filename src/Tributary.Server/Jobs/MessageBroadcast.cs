@@ -1,11 +1,9 @@
-using System.Diagnostics;
 using Tributary.Codecs;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
-using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server.Storage;
@@ -16,93 +14,136 @@ using Tributary.Transport;
 namespace Tributary.Server.Jobs;
 
 /// <summary>
-/// Writes a step's message once for all sites. Where changes are sent, the server keeps the shadow: the model that every up-to-date
+/// Makes a step's message once for all sites. Where changes are sent, the server keeps the shadow: the model that every up-to-date
 /// site holds. A message is then the global model's change against the shadow, so what its precision lost is in the next one.
 /// </summary>
-internal sealed class MessageBroadcast(Job job, JobFolder folder, Journal journal)
+/// <param name="job">The job.</param>
+/// <param name="initial">The model it starts from, as the sites see it: the first shadow where it is served from where it lies.</param>
+/// <param name="folder">Where messages and shadows lie.</param>
+/// <param name="journal">The record.</param>
+internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder folder, Journal journal)
 {
     private readonly FilterPipeline _taskOut = FilterPipeline.For(FilterPoint.TaskDataOut, job.Precision);
-
-    // Hashed when it was written; after a restart it is hashed again.
-    private ObjectFile? _written;
-
-    /// <summary>The length of the message that is open.</summary>
-    public long Length { get; private set; }
 
     /// <summary>The shadows that sites may need: of the step that is open, and the one before it as its base.</summary>
     public IReadOnlyList<string> Held => [.. journal.Steps(job.Name).TakeLast(2).Select(row => folder.Shadow(row.Round, row.Step))];
 
-    /// <summary>Writes the message and, where changes are sent, the new shadow; then journals the step.</summary>
-    public async Task WriteAsync(TaskRequest request, CancellationToken cancellationToken)
+    /// <summary>Whether a step's message has to be encoded, or lies in files already.</summary>
+    public bool MustEncode(TaskRequest request) => !IsStored(request);
+
+    /// <summary>
+    /// Offers a step's message: from where it lies if no filter changes it, or else encoded into a file while the sites fetch it already.
+    /// A row of the journal says that it was committed before.
+    /// </summary>
+    public StepMessage Begin(TaskRequest request, StepRow? row, CancellationToken cancellationToken)
     {
-        long start = Stopwatch.GetTimestamp();
-        StepRow? before = job.Exchange == Exchange.Delta && journal.Steps(job.Name) is [.., var last] ? last : null;
-        using SafetensorsFile? shadow = before is null ? null : SafetensorsFile.Open(folder.Shadow(before.Round, before.Step));
-        string path = folder.Message(request.Round, request.Step);
-        Encode(shadow is null ? request.Model.Weights : new DeltaSource(request.Model.Weights, shadow), path, cancellationToken);
-
-        _written = null;
-        ObjectFile message = await ObjectFile.CreateAsync(Name(request.Round, request.Step), path, PartLayout.PartBytesDefault, cancellationToken);
-        if (job.Exchange == Exchange.Delta)
+        StepRow? before = Before(row);
+        List<IDisposable> sources = [];
+        try
         {
-            using var encoded = MessageFile.Open(path);
-            using var decoded = new DequantizedSource(encoded);
-            TensorSource held = shadow is null ? decoded : new AppliedDelta(shadow, decoded);
-            new SafetensorsWriter(held).WriteFile(folder.Shadow(request.Round, request.Step), cancellationToken);
+            TensorSource model = before is null ? request.Model.Weights : new DeltaSource(request.Model.Weights, OpenShadow(before, sources));
+            SafetensorsWriter plan = MessageFile.Plan(_taskOut.Apply(model));
+            var meaning = row?.Meaning ?? new MessageMeaning(
+                before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), job.Precision.Task);
+            IReadOnlyList<long> units = StreamingUnits.Ends(job.Streaming, plan);
+            string path = folder.Message(request.Round, request.Step);
+            ByteSource bytes = before is null && IsStored(request) ? new PlannedMessage(plan)
+                : row is null ? StagedFile.Create(path, plan.Header.FileLength, units)
+                : ByteSource.FromFile(path);
+            string name = Name(request);
+            return new StepMessage(
+                name, Routes.Object(job.Name, name), meaning, plan, bytes, units, row?.Digest, (message, made) => CommitAsync(request, before, message, made), sources, cancellationToken);
         }
-
-        var meaning = new MessageMeaning(shadow is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), job.Precision.Task);
-        journal.OpenStep(job.Name, new StepRow(
-            request.Round, request.Step, request.Task, message.Descriptor.Digest, meaning, message.Descriptor.Length, Stopwatch.GetElapsedTime(start).TotalSeconds));
-        folder.ClearMessages(keep: path);
-        _written = message;
+        catch
+        {
+            sources.ForEach(source => source.Dispose());
+            throw;
+        }
     }
 
-    /// <summary>The step as the sites see it, from what the journal says.</summary>
-    public OpenStep Open(TaskRequest request, StepState state)
+    /// <summary>The base of a step's change, for sites that do not hold it; null where the message is a model itself.</summary>
+    public (ServedObject Object, BaseDocument Document)? OfferBase(TaskRequest request, StepRow? row)
     {
-        IReadOnlyList<StepRow> steps = journal.Steps(job.Name);
-        StepRow row = steps[^1];
-        Length = row.Length;
-        string path = folder.Message(row.Round, row.Step);
-        string name = Name(row.Round, row.Step);
-        var document = new MessageDocument(Routes.Object(job.Name, name), row.Length, row.Digest, row.Meaning, UnitEnds(path));
+        if (Before(row) is not { } before)
+        {
+            return null;
+        }
 
-        StepRow? before = row.Meaning.Base is null ? null : steps[^2];
-        string baseName = $"base-{name}";
-        var open = new OpenStep(
-            job, journal, request, document, before is null ? null : new BaseDocument(Routes.Object(job.Name, baseName), row.Meaning.Base!), state);
-        Offer(open, name, path);
+        string name = $"base-{Name(request)}";
+        string path = before.Meaning.Base is null ? folder.Message(before.Round, before.Step) : folder.Shadow(before.Round, before.Step);
+        ByteSource bytes = File.Exists(path) ? ByteSource.FromFile(path) : new PlannedMessage(MessageFile.Plan(_taskOut.Apply(initial)));
+        return (new ServedObject(name, bytes), new BaseDocument(Routes.Object(job.Name, name), before.Meaning.ModelDigest(before.Digest)));
+    }
+
+    private static string Name(TaskRequest request) => $"round-{request.Round:D5}-{request.Step}";
+
+    /// <summary>The initial model stays where it is for the whole job; of later ones only weights are sent as they lie.</summary>
+    private bool IsStored(TaskRequest request) =>
+        (job.Exchange == Exchange.Weights || request.Model.Round == 0) && _taskOut.Apply(request.Model.Weights).IsStored;
+
+    /// <summary>Where changes are sent, the step whose shadow a step's message is against; null for the first.</summary>
+    private StepRow? Before(StepRow? row)
+    {
+        if (job.Exchange == Exchange.Weights)
+        {
+            return null;
+        }
+
+        IReadOnlyList<StepRow> steps = journal.Steps(job.Name);
+        return steps.TakeWhile(step => step != row).LastOrDefault();
+    }
+
+    /// <summary>
+    /// The model that every up-to-date site holds after a step: what a message of weights decodes to, from its file or the initial model; or
+    /// a file of its own.
+    /// </summary>
+    private DequantizedSource OpenShadow(StepRow row, List<IDisposable> opened)
+    {
+        string message = folder.Message(row.Round, row.Step);
+        if (row.Meaning.Base is null && !File.Exists(message))
+        {
+            return new DequantizedSource(_taskOut.Apply(initial));
+        }
+
+        var file = MessageFile.Open(row.Meaning.Base is null ? message : folder.Shadow(row.Round, row.Step));
+        opened.Add(file);
+        return new DequantizedSource(file);
+    }
+
+    /// <summary>The message is durable: writes the shadow where it has to be, and the journal's row, which makes both count.</summary>
+    private Task CommitAsync(TaskRequest request, StepRow? before, StepMessage message, ObjectDescriptor made)
+    {
         if (before is not null)
         {
-            Offer(open, baseName, folder.Shadow(before.Round, before.Step));
+            WriteShadow(request, before);
         }
 
-        return open;
+        journal.OpenStep(job.Name, new StepRow(
+            request.Round, request.Step, request.Task, made.Digest, message.Meaning, made.Length, message.EncodeTime.TotalSeconds));
+        ClearMessages();
+        return Task.CompletedTask;
     }
 
-    private static string Name(int round, int step) => $"round-{round:D5}-{step}";
-
-    private void Offer(OpenStep open, string name, string path)
+    /// <summary>Kept are the open step's message, and the one before it where that is the base: a model as it was sent.</summary>
+    private void ClearMessages()
     {
-        ObjectFile? written = _written;
-        open.Offer(name, () => written?.Descriptor.Id == name
-            ? Task.FromResult(written)
-            : ObjectFile.CreateAsync(name, path, PartLayout.PartBytesDefault, CancellationToken.None));
+        IReadOnlyList<StepRow> steps = journal.Steps(job.Name);
+        IEnumerable<StepRow> bases = job.Exchange == Exchange.Delta ? steps.TakeLast(2).Where(row => row.Meaning.Base is null) : [];
+        folder.ClearMessages([.. bases.Append(steps[^1]).Select(row => folder.Message(row.Round, row.Step))]);
     }
 
-    private void Encode(TensorSource model, string path, CancellationToken cancellationToken)
+    private void WriteShadow(TaskRequest request, StepRow before)
     {
-        using TensorSource encoded = _taskOut.Apply(model);
-        SafetensorsWriter message = MessageFile.Plan(encoded);
-        using StagedFile staged = StagedFile.Create(path, message.Header.FileLength, StreamingUnits.Ends(job.Streaming, message));
-        message.WriteTo(staged.Write, cancellationToken);
-        staged.Complete();
-    }
-
-    private IReadOnlyList<long> UnitEnds(string path)
-    {
-        using var message = MessageFile.Open(path);
-        return StreamingUnits.Ends(job.Streaming, MessageFile.Plan(message));
+        List<IDisposable> opened = [];
+        try
+        {
+            TensorSource shadow = OpenShadow(before, opened);
+            using var change = MessageFile.Open(folder.Message(request.Round, request.Step));
+            new SafetensorsWriter(new AppliedDelta(shadow, new DequantizedSource(change))).WriteFile(folder.Shadow(request.Round, request.Step));
+        }
+        finally
+        {
+            opened.ForEach(source => source.Dispose());
+        }
     }
 }

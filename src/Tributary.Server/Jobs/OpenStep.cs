@@ -11,11 +11,10 @@ namespace Tributary.Server.Jobs;
 
 /// <summary>A step that waits for its sites: what they fetch, and where each stands.</summary>
 internal sealed class OpenStep(
-    Job job, Journal journal, TaskRequest request, MessageDocument message, BaseDocument? baseModel, StepState state) : IDisposable
+    Job job, Journal journal, TaskRequest request, StepMessage message, (ServedObject Object, BaseDocument Document)? baseModel, StepState state) : IDisposable
 {
     private readonly SemaphoreSlim _beginGate = new(1);
     private readonly ConcurrentDictionary<(string Site, int Attempt), ObjectUpload> _uploads = new();
-    private readonly ConcurrentDictionary<string, Lazy<Task<ObjectFile>>> _objects = new(StringComparer.Ordinal);
     private TaskCompletionSource _changed = NewSignal();
     private bool _isClosed;
 
@@ -28,8 +27,8 @@ internal sealed class OpenStep(
     /// <summary>The tensors of the model that is sent, and of every update of it.</summary>
     public TensorManifest Model { get; } = request.Model.Weights.Manifest;
 
-    /// <summary>The digest of the model that a site holds once it has this step's message: what its change is against.</summary>
-    public string ModelDigest { get; } = message.Meaning.ModelDigest(message.Digest);
+    /// <summary>What is sent to the sites.</summary>
+    public StepMessage Message => message;
 
     public StepState State => state;
 
@@ -37,17 +36,14 @@ internal sealed class OpenStep(
     public Task Changed => Volatile.Read(ref _changed).Task;
 
     /// <summary>The task as it is handed to a site, each time as a new attempt, also after a restart.</summary>
-    public TaskDocument TaskFor(string site) => new(job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message, baseModel);
+    public TaskDocument TaskFor(string site) => new(job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message.Document, baseModel?.Document);
 
     public int Attempts(string site) => journal.Attempts(job.Name, Round, Step, site);
 
     public void Signal() => Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
 
-    /// <summary>Offers a file; it is hashed when somebody first asks for it.</summary>
-    public void Offer(string objectName, Func<Task<ObjectFile>> open) => _objects[objectName] = new Lazy<Task<ObjectFile>>(open);
-
-    public async ValueTask<ObjectFile?> FindObjectAsync(string objectName) =>
-        _objects.TryGetValue(objectName, out Lazy<Task<ObjectFile>>? found) ? await found.Value : null;
+    public ServedObject? FindObject(string name) =>
+        name == message.Object.Id ? message.Object : name == baseModel?.Object.Id ? baseModel?.Object : null;
 
     /// <summary>Begins a site's upload, or finds the one that was begun; null where the step has been closed meanwhile.</summary>
     public async Task<ObjectUpload?> BeginUploadAsync(string site, int attempt, Func<Task<ObjectUpload>> open)
@@ -81,6 +77,8 @@ internal sealed class OpenStep(
         {
             upload.Dispose();
         }
+
+        baseModel?.Object.Dispose();
     }
 
     private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -49,10 +49,10 @@ public sealed class JobFolder
         }
     }
 
-    /// <summary>Removes messages of earlier steps.</summary>
-    public void ClearMessages(string keep)
+    /// <summary>Removes messages of earlier steps, but for those to keep.</summary>
+    public void ClearMessages(IReadOnlyCollection<string> keep)
     {
-        foreach (string path in Directory.GetFiles(Path.Combine(_root, "messages"), "*.safetensors").Where(path => path != keep))
+        foreach (string path in Directory.GetFiles(Path.Combine(_root, "messages"), "*.safetensors").Where(path => !keep.Contains(path)))
         {
             File.Delete(path);
         }

@@ -28,6 +28,9 @@ public sealed class Checkpoint : TensorSource
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 
+    /// <inheritdoc/>
+    public override bool IsStored => _parts.All(part => part.Tensors.IsStored);
+
     /// <summary>Opens a checkpoint of plain safetensors files.</summary>
     /// <param name="path">A .safetensors file or a folder.</param>
     /// <exception cref="FileNotFoundException">There are no weights there; the message says what was looked for.</exception>

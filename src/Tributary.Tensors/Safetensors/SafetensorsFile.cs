@@ -6,11 +6,13 @@ namespace Tributary.Tensors.Safetensors;
 public sealed class SafetensorsFile : TensorSource
 {
     private readonly SafeFileHandle _handle;
+    private readonly DateTime _changedUtc;
 
     private SafetensorsFile(string path, SafeFileHandle handle, SafetensorsHeader header)
     {
         Path = path;
         _handle = handle;
+        _changedUtc = File.GetLastWriteTimeUtc(handle);
         Header = header;
         Manifest = new TensorManifest(header.Tensors.Select(spec => new TensorEntry(spec)));
     }
@@ -23,6 +25,9 @@ public sealed class SafetensorsFile : TensorSource
 
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
+
+    /// <inheritdoc/>
+    public override bool IsStored => true;
 
     /// <summary>Opens a file and checks its header.</summary>
     /// <exception cref="TensorFormatException">The file is malformed; the message names it and what is wrong.</exception>
@@ -51,6 +56,7 @@ public sealed class SafetensorsFile : TensorSource
         ReadBytes(tile.Tensor, Manifest[tile.Tensor].TileOffset(tile.Index) + offset, destination);
 
     /// <summary>Reads bytes of a tensor's data, counted from its first.</summary>
+    /// <exception cref="TensorFormatException">The file was cut short, or written to, since it was opened.</exception>
     public void ReadBytes(int tensor, long offset, Span<byte> destination)
     {
         if (offset < 0 || offset > Manifest[tensor].ByteLength - destination.Length)
@@ -59,6 +65,7 @@ public sealed class SafetensorsFile : TensorSource
         }
 
         ReadFully(_handle, destination, Header.Offset(tensor) + offset, Path);
+        RequireUnchanged();
     }
 
     /// <inheritdoc/>
@@ -66,6 +73,16 @@ public sealed class SafetensorsFile : TensorSource
     {
         _handle.Dispose();
         base.Dispose(disposing);
+    }
+
+    /// <summary>A model that somebody writes to while it is read would be half the one and half the other.</summary>
+    private void RequireUnchanged()
+    {
+        DateTime changedUtc = File.GetLastWriteTimeUtc(_handle);
+        if (changedUtc != _changedUtc)
+        {
+            throw new TensorFormatException($"{Path}: was written at {changedUtc:O}, while it was being read; leave it alone and begin again");
+        }
     }
 
     private static void ReadFully(SafeFileHandle handle, Span<byte> destination, long offset, string path)

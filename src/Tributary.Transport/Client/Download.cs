@@ -5,75 +5,137 @@ using System.Security.Cryptography;
 
 namespace Tributary.Transport;
 
-/// <summary>One download: parts into a staged file, each verified on its way and recorded when it is on disk.</summary>
+/// <summary>
+/// One download: parts into a staged file, each verified on its way and recorded when it is on disk, and at the end all of them against
+/// the object's digest, which the server may not have known when it sent the first.
+/// </summary>
 internal sealed class Download(
     HttpClient http, TimeProvider clock, Transfer transfer, Uri address, string targetPath, DownloadRequest request)
 {
-    private readonly Lock _gate = new();
-
-    /// <summary>Parts that are verified but still held in memory with the rest of their unit.</summary>
-    private readonly HashSet<int> _held = [];
-
     public async Task<TransferResult> RunAsync(CancellationToken cancellationToken)
     {
-        const int ReplacedMax = 3;
-        for (int replaced = 0; ; replaced++)
+        const int TurnsMax = 4;
+        string why = string.Empty;
+        for (int turn = 0; turn < TurnsMax; turn++)
         {
-            ObjectDescriptor descriptor =
-                await transfer.TryAsync((_, token) => DescribeAsync(http, address, clock, token), cancellationToken);
-            if (request.Digest is { } wanted && !string.Equals(wanted, descriptor.Digest, StringComparison.Ordinal))
+            RemoteObject remote = await transfer.TryAsync((_, token) => RemoteObject.GetAsync(http, address, null, clock, token), cancellationToken);
+            if (request.Digest is { } wanted && remote.Digest is { } found && wanted != found)
             {
-                throw new TransferException(
-                    TransferFailure.ObjectChanged, $"the object should be {wanted}, but the server has {descriptor.Digest} there.");
+                throw Another(wanted, found);
             }
 
             try
             {
-                await FetchAsync(descriptor, cancellationToken);
-                return new TransferResult(descriptor, transfer.Gauge.Wire, transfer.Gauge.PartsMoved, transfer.Gauge.Retries);
+                if (await FetchAsync(remote, cancellationToken) is { } descriptor)
+                {
+                    return new TransferResult(descriptor, transfer.Gauge.Wire, transfer.Gauge.PartsMoved, transfer.Gauge.Retries);
+                }
+
+                why = "parts that arrived are not those of its digest.";
             }
             catch (ObjectReplacedException e)
             {
-                // The journal names the old object, so the next turn begins anew with the new one.
-                if (replaced == ReplacedMax)
-                {
-                    throw new TransferException(TransferFailure.ObjectChanged, $"{e.Message} It changes again and again.", e);
-                }
+                // Parts that the new object has as well are kept.
+                why = e.Message;
             }
         }
+
+        throw new TransferException(TransferFailure.ObjectChanged, $"{why} It changes again and again.");
     }
 
-    public static async Task<ObjectDescriptor> DescribeAsync(
-        HttpClient http, Uri address, TimeProvider clock, CancellationToken cancellationToken)
+    /// <summary>Fetches what is missing, and completes the file; null where parts turned out to be another object's, and were dropped.</summary>
+    private async Task<ObjectDescriptor?> FetchAsync(RemoteObject remote, CancellationToken cancellationToken)
     {
-        Uri descriptor = ClientJson.Below(address, "descriptor");
-        using HttpResponseMessage response =
-            await http.GetAsync(descriptor, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
-        string what = $"GET {descriptor}";
-        if (response.StatusCode != HttpStatusCode.OK)
+        PartLayout layout = remote.Layout;
+        ObjectDescriptor? complete;
+        using (PartJournal journal = Local(() => PartJournal.Open(targetPath, layout)))
+        using (StagedFile file = Local(() => StagedFile.Resume(targetPath, layout.Length, request.UnitEnds)))
         {
-            throw await Refusal.ReadAsync(what, response, clock, cancellationToken);
+            var arrivals = new PartArrivals(layout, journal, file);
+            transfer.Gauge.Begin(await ResumeAsync(arrivals, remote, cancellationToken), layout.Length);
+            await transfer.ForEachPartAsync(
+                layout.Count,
+                async (part, token) =>
+                {
+                    if (arrivals.Has(part))
+                    {
+                        return;
+                    }
+
+                    Sha256Digest digest = await transfer.TryWhenReadyAsync(
+                        (attempt, wait, inner) => FetchPartAsync(file, remote, part, wait, attempt, inner), token);
+                    Local(() => arrivals.Add(part, digest));
+                    transfer.Gauge.Accept(layout.BytesOf(part));
+                },
+                cancellationToken);
+            complete = await ConfirmAsync(arrivals, remote, cancellationToken);
+            if (complete is null)
+            {
+                return null;
+            }
+
+            Local(file.Complete);
         }
 
-        DescriptorJson document = await ClientJson.ReadAsync(what, response, TransportJson.Default.DescriptorJson, cancellationToken);
-        return ClientJson.ToDescriptor(what, document);
+        Local(() => PartJournal.Delete(targetPath));
+        return complete;
     }
 
-    /// <summary>Asks for a run of an object's bytes; gives the response when it is exactly those.</summary>
-    /// <exception cref="ObjectReplacedException">The server has another object there.</exception>
-    public static async Task<HttpResponseMessage> GetRangeAsync(
-        HttpClient http,
-        Uri address,
-        ObjectDescriptor descriptor,
-        long offset,
-        int length,
-        TimeProvider clock,
-        CancellationToken cancellationToken)
+    private async Task<long> ResumeAsync(PartArrivals arrivals, RemoteObject remote, CancellationToken cancellationToken)
     {
-        var tag = new EntityTagHeaderValue($"\"{descriptor.Digest}\"");
+        try
+        {
+            return await arrivals.ResumeAsync(remote.Parts, cancellationToken);
+        }
+        catch (IOException e)
+        {
+            throw CannotWrite(e);
+        }
+    }
+
+    /// <summary>Holds what arrived against the object's digest, which the server knows by now or is about to.</summary>
+    private async Task<ObjectDescriptor?> ConfirmAsync(PartArrivals arrivals, RemoteObject remote, CancellationToken cancellationToken)
+    {
+        ObjectDescriptor arrived = arrivals.Describe(remote.Id);
+        if (remote.Digest == arrived.Digest)
+        {
+            return arrived;
+        }
+
+        RemoteObject final = await FinalAsync(cancellationToken);
+        if (request.Digest is { } wanted && final.Digest != wanted)
+        {
+            throw Another(wanted, final.Digest!);
+        }
+
+        if (final.Digest == arrived.Digest)
+        {
+            return arrived;
+        }
+
+        Local(() => arrivals.DropOthers(final.Parts));
+        return null;
+    }
+
+    private Task<RemoteObject> FinalAsync(CancellationToken cancellationToken) => transfer.TryWhenReadyAsync(
+        async (_, wait, token) =>
+        {
+            RemoteObject state = await RemoteObject.GetAsync(http, address, wait, clock, token);
+            return state.IsFinal ? state : throw new NotReadyException("the object has no digest yet");
+        },
+        cancellationToken);
+
+    /// <summary>Asks for a part's bytes; gives the response when it is exactly those.</summary>
+    /// <exception cref="ObjectReplacedException">The server has another object there.</exception>
+    private async Task<HttpResponseMessage> GetPartAsync(RemoteObject remote, int part, int wait, CancellationToken cancellationToken)
+    {
+        long offset = remote.Layout.OffsetOf(part);
+        int length = remote.Layout.BytesOf(part);
+        var tag = new EntityTagHeaderValue($"\"{remote.Tag}\"");
         using var get = new HttpRequestMessage(HttpMethod.Get, address);
         get.Headers.Range = new RangeHeaderValue(offset, offset + length - 1);
         get.Headers.IfRange = new RangeConditionHeaderValue(tag);
+        get.Headers.Add("Prefer", $"wait={wait}");
         HttpResponseMessage response = await http.SendAsync(get, HttpCompletionOption.ResponseHeadersRead, cancellationToken);
         try
         {
@@ -85,13 +147,13 @@ internal sealed class Download(
 
             if (!tag.Equals(response.Headers.ETag))
             {
-                throw new ObjectReplacedException($"the object {descriptor.Digest} was replaced at the server by {response.Headers.ETag}.");
+                throw new ObjectReplacedException($"the object {remote.Tag} was replaced at the server by {response.Headers.ETag}.");
             }
 
             ContentRangeHeaderValue? range = response.Content.Headers.ContentRange;
             bool asAsked = response.StatusCode == HttpStatusCode.PartialContent
-                ? range?.From == offset && range.To == offset + length - 1 && range.Length == descriptor.Length
-                : response.StatusCode == HttpStatusCode.OK && offset == 0 && length == descriptor.Length;
+                ? range?.From == offset && range.To == offset + length - 1 && range.Length == remote.Layout.Length
+                : response.StatusCode == HttpStatusCode.OK && offset == 0 && length == remote.Layout.Length;
             return asAsked ? response : throw new TransferException(
                 TransferFailure.BadAnswer,
                 $"{what}: the server, or a proxy before it, answered {(int)response.StatusCode} with the range '{range}'.");
@@ -103,70 +165,28 @@ internal sealed class Download(
         }
     }
 
-    private async Task FetchAsync(ObjectDescriptor descriptor, CancellationToken cancellationToken)
+    private async Task<Sha256Digest> FetchPartAsync(
+        StagedFile file, RemoteObject remote, int part, int wait, Attempt attempt, CancellationToken cancellationToken)
     {
-        PartLayout layout = descriptor.Layout;
-        IReadOnlyList<long>? unitEnds = request.UnitEnds is null ? null : await request.UnitEnds(descriptor, cancellationToken);
-        using (PartJournal journal = Local(() => PartJournal.Open(targetPath, layout, descriptor.Digest)))
-        using (StagedFile file = Local(() => StagedFile.Resume(targetPath, layout.Length, unitEnds)))
-        {
-            await ResumeAsync(file, journal, descriptor, cancellationToken);
-            await transfer.ForEachPartAsync(
-                layout.Count,
-                async (part, token) =>
-                {
-                    if (file.IsVisible(layout.OffsetOf(part), layout.BytesOf(part)))
-                    {
-                        return;
-                    }
-
-                    await transfer.TryAsync((attempt, inner) => FetchPartAsync(file, descriptor, part, attempt, inner), token);
-                    Local(() => Record(file, journal, descriptor, part));
-                    transfer.Gauge.Accept(layout.BytesOf(part));
-                },
-                cancellationToken);
-            Local(file.Complete);
-        }
-
-        Local(() => PartJournal.Delete(targetPath));
-    }
-
-    private async Task ResumeAsync(StagedFile file, PartJournal journal, ObjectDescriptor descriptor, CancellationToken cancellationToken)
-    {
-        PartLayout layout = descriptor.Layout;
-        try
-        {
-            if (file.Resumed)
-            {
-                await journal.VerifyAsync(file.Handle, layout, cancellationToken);
-            }
-            else
-            {
-                journal.DropAll();
-            }
-        }
-        catch (IOException e)
-        {
-            throw CannotWrite(e);
-        }
-
-        long done = 0;
-        foreach (int part in journal.Arrived)
-        {
-            file.MarkResumed(layout.OffsetOf(part), layout.BytesOf(part));
-            done += layout.BytesOf(part);
-        }
-
-        transfer.Gauge.Begin(done, layout.Length);
-    }
-
-    private async Task<bool> FetchPartAsync(
-        StagedFile file, ObjectDescriptor descriptor, int part, Attempt attempt, CancellationToken cancellationToken)
-    {
-        long offset = descriptor.Layout.OffsetOf(part);
-        int length = descriptor.Layout.BytesOf(part);
-        using HttpResponseMessage response = await GetRangeAsync(http, address, descriptor, offset, length, clock, cancellationToken);
+        using HttpResponseMessage response = await GetPartAsync(remote, part, wait, cancellationToken);
+        Sha256Digest expected = remote.Parts[part] ?? DigestOf(response, part);
         await using Stream body = await response.Content.ReadAsStreamAsync(cancellationToken);
+        Sha256Digest found = await CopyAsync(body, file, remote.Layout, part, attempt, cancellationToken);
+        return found == expected ? found : throw new TransientException(
+            $"part {part} of {address} arrived with the SHA-256 {found}, the server says {expected}.", null);
+    }
+
+    private Sha256Digest DigestOf(HttpResponseMessage response, int part) =>
+        response.Headers.TryGetValues(DigestField.ContentDigest, out IEnumerable<string>? values)
+        && DigestField.TryParse(string.Join(',', values), out Sha256Digest digest)
+            ? digest
+            : throw new TransferException(TransferFailure.BadAnswer, $"part {part} of {address} came without a Content-Digest that has a sha-256.");
+
+    private async Task<Sha256Digest> CopyAsync(
+        Stream body, StagedFile file, PartLayout layout, int part, Attempt attempt, CancellationToken cancellationToken)
+    {
+        long offset = layout.OffsetOf(part);
+        int length = layout.BytesOf(part);
         byte[] buffer = ArrayPool<byte>.Shared.Rent(PartHashing.StepBytes);
         try
         {
@@ -192,9 +212,7 @@ internal sealed class Download(
                 done += filled;
             }
 
-            Sha256Digest found = Sha256Digest.Of(hash);
-            return found == descriptor.Parts[part] ? true : throw new TransientException(
-                $"part {part} of {address} arrived with the SHA-256 {found}, the descriptor says {descriptor.Parts[part]}.", null);
+            return Sha256Digest.Of(hash);
         }
         finally
         {
@@ -202,25 +220,8 @@ internal sealed class Download(
         }
     }
 
-    /// <summary>A part is put on record when it is in the file; with units, that may be when a later part completes the unit.</summary>
-    private void Record(StagedFile file, PartJournal journal, ObjectDescriptor descriptor, int part)
-    {
-        PartLayout layout = descriptor.Layout;
-        lock (_gate)
-        {
-            _held.Add(part);
-        }
-
-        file.MarkWritten(layout.OffsetOf(part), layout.BytesOf(part));
-        lock (_gate)
-        {
-            foreach (int held in _held.Where(held => file.IsVisible(layout.OffsetOf(held), layout.BytesOf(held))).ToArray())
-            {
-                _held.Remove(held);
-                journal.Add(held, descriptor.Parts[held]);
-            }
-        }
-    }
+    private static TransferException Another(string wanted, string found) =>
+        new(TransferFailure.ObjectChanged, $"the object should be {wanted}, but the server has {found} there.");
 
     private void Local(Action step) => Local(() =>
     {

@@ -7,9 +7,10 @@ public sealed record DownloadRequest
     public string? Digest { get; init; }
 
     /// <summary>
-    /// Gives the units that are held in memory until they are complete, see <see cref="StagedFile"/>; null for <i>file</i> streaming.
+    /// Where the units end that are held in memory until they are complete, in bytes, see <see cref="StagedFile"/>; null or empty for
+    /// <i>file</i> streaming.
     /// </summary>
-    public Func<ObjectDescriptor, CancellationToken, ValueTask<IReadOnlyList<long>>>? UnitEnds { get; init; }
+    public IReadOnlyList<long>? UnitEnds { get; init; }
 
     /// <summary>Told about every part and every MiB; may be called from several threads.</summary>
     public IProgress<TransferProgress>? Progress { get; init; }

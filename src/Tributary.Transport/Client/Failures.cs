@@ -13,6 +13,9 @@ internal sealed class TransientException(string message, TimeSpan? retryAfter, E
 /// <summary>The server has another object under the same address now.</summary>
 internal sealed class ObjectReplacedException(string message) : Exception(message);
 
+/// <summary>The server is there, but what was asked for is still being made.</summary>
+internal sealed class NotReadyException(string message) : Exception(message);
+
 /// <summary>Turns a refusing response into the exception that says what to do about it.</summary>
 internal static class Refusal
 {
@@ -25,6 +28,11 @@ internal static class Refusal
         string answer = $"{(int)response.StatusCode} {response.ReasonPhrase}".TrimEnd();
         string reason = problem?.Detail ?? problem?.Title ?? "no reason was given";
         string message = $"{what}: the server answered {answer}: {reason}";
+        if (problem?.Type is ProblemTypes.PartNotReady)
+        {
+            return new NotReadyException(message);
+        }
+
         if (IsTransient(response.StatusCode, problem?.Type))
         {
             TimeSpan? retryAfter = response.Headers.RetryAfter?.Delta ?? (response.Headers.RetryAfter?.Date - clock.GetUtcNow());

@@ -36,56 +36,6 @@ public sealed class ObjectClient
         _jitter = jitter;
     }
 
-    /// <summary>Asks for an object's descriptor, and checks it.</summary>
-    /// <param name="address">The object's address.</param>
-    /// <param name="cancellationToken">Cancels.</param>
-    /// <exception cref="TransferException">It could not be had.</exception>
-    public async Task<ObjectDescriptor> DescribeAsync(Uri address, CancellationToken cancellationToken)
-    {
-        using var transfer = Begin($"Reading the descriptor of {address}", null, up: false, cancellationToken);
-        return await transfer.RunAsync(token =>
-            transfer.TryAsync((_, inner) => Download.DescribeAsync(_http, address, _clock, inner), token));
-    }
-
-    /// <summary>Reads a run of an object's bytes into memory, for instance a header, and not more than a few MiB.</summary>
-    /// <param name="address">The object's address.</param>
-    /// <param name="descriptor">The object that is meant; another one under the same address is an error.</param>
-    /// <param name="offset">Where to begin, in bytes.</param>
-    /// <param name="destination">Filled completely.</param>
-    /// <param name="cancellationToken">Cancels.</param>
-    /// <exception cref="TransferException">
-    /// The bytes could not be had. They are not checked against a digest, which only whole parts can be.
-    /// </exception>
-    public async Task ReadAsync(
-        Uri address, ObjectDescriptor descriptor, long offset, Memory<byte> destination, CancellationToken cancellationToken)
-    {
-        ArgumentNullException.ThrowIfNull(descriptor);
-        if (destination.IsEmpty)
-        {
-            return;
-        }
-
-        using var transfer = Begin($"Reading {destination.Length} bytes of {address}", null, up: false, cancellationToken);
-        try
-        {
-            await transfer.RunAsync(token => transfer.TryAsync(
-                async (attempt, inner) =>
-                {
-                    using HttpResponseMessage response =
-                        await Download.GetRangeAsync(_http, address, descriptor, offset, destination.Length, _clock, inner);
-                    await using Stream body = await response.Content.ReadAsStreamAsync(inner);
-                    await body.ReadExactlyAsync(destination, inner);
-                    attempt.Move(destination.Length);
-                    return true;
-                },
-                token));
-        }
-        catch (ObjectReplacedException e)
-        {
-            throw new TransferException(TransferFailure.ObjectChanged, e.Message, e);
-        }
-    }
-
     /// <summary>
     /// Downloads an object into a file, which gets its name when every part is verified and on disk. Until then
     /// <c>.partial</c> and <c>.parts</c> stand beside it, and the same call goes on from them.
@@ -114,7 +64,7 @@ public sealed class ObjectClient
     /// <param name="cancellationToken">Cancels, and leaves what is done for later.</param>
     /// <exception cref="TransferException">It failed; the message says why and how far it came.</exception>
     public async Task<TransferResult> UploadAsync(
-        Uri address, UploadSource source, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
+        Uri address, ByteSource source, IProgress<TransferProgress>? progress, CancellationToken cancellationToken)
     {
         ArgumentNullException.ThrowIfNull(source);
         using var transfer = Begin($"The upload to {address}", progress, up: true, cancellationToken);

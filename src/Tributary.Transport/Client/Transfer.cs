@@ -8,6 +8,8 @@ namespace Tributary.Transport;
 /// </summary>
 internal sealed class Transfer : IDisposable
 {
+    private const double WaitSecondsMax = 5;
+
     private readonly TransferOptions _options;
     private readonly TimeProvider _clock;
     private readonly Random _jitter;
@@ -33,7 +35,7 @@ internal sealed class Transfer : IDisposable
         _clock = clock;
         _jitter = jitter;
         _cancelled = cancellationToken;
-        _watch = new ProgressWatch(options.Progress, clock, () => gauge.Wire, () => gauge.IsBusy);
+        _watch = new ProgressWatch(options.Progress, clock, () => gauge.Alive, () => gauge.IsBusy);
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _watch.Token);
     }
 
@@ -103,6 +105,33 @@ internal sealed class Transfer : IDisposable
             }
 
             await Task.Delay(wait, _clock, cancellationToken);
+        }
+    }
+
+    /// <summary>
+    /// The same for what the other side may still be making: while it says so, it is asked again, and time does not count.
+    /// </summary>
+    /// <param name="work">One attempt; it is told how many seconds it may ask the other side to wait.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    public async Task<T> TryWhenReadyAsync<T>(Func<Attempt, int, CancellationToken, Task<T>> work, CancellationToken cancellationToken)
+    {
+        // Well within the time after which an attempt without bytes is abandoned.
+        int wait = (int)Math.Min(WaitSecondsMax, _options.Progress.Window.TotalSeconds / 8);
+        while (true)
+        {
+            try
+            {
+                return await TryAsync((attempt, token) => work(attempt, wait, token), cancellationToken);
+            }
+            catch (NotReadyException)
+            {
+                Gauge.Excuse(_options.Progress.BytesMin);
+            }
+
+            if (wait == 0)
+            {
+                await Task.Delay(_options.BackoffFirst, _clock, cancellationToken);
+            }
         }
     }
 

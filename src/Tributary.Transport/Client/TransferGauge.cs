@@ -8,12 +8,16 @@ internal sealed class TransferGauge(IProgress<TransferProgress>? listener, TimeP
     private long _total;
     private long _done;
     private long _wire;
+    private long _excused;
     private long _reported;
     private long _fruitlessSince;
     private int _fruitless;
     private int _busy;
     private int _moved;
     private int _retries;
+
+    /// <summary>What the progress rule is held against: bytes that moved, and as many as it asks for whenever there was none to move.</summary>
+    public long Alive => Wire + Interlocked.Read(ref _excused);
 
     public bool IsBusy => Volatile.Read(ref _busy) > 0;
 
@@ -64,6 +68,9 @@ internal sealed class TransferGauge(IProgress<TransferProgress>? listener, TimeP
             Report();
         }
     }
+
+    /// <summary>The other side lives but has nothing to move yet.</summary>
+    public void Excuse(long bytes) => Interlocked.Add(ref _excused, bytes);
 
     /// <summary>A part that moved and was verified.</summary>
     public void Accept(long bytes)

@@ -1,13 +1,12 @@
-using System.Collections.Immutable;
 using System.Globalization;
 using System.Net;
 
 namespace Tributary.Transport;
 
 /// <summary>One upload: parts of a source, as they become available, and the commit.</summary>
-internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer transfer, Uri address, UploadSource source)
+internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer transfer, Uri address, ByteSource source)
 {
-    private Sha256Digest?[] _digests = [];
+    private PartDigests? _digests;
 
     public async Task<TransferResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -16,12 +15,11 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
         {
             UploadStateJson state = await transfer.TryAsync((_, token) => StateAsync(token), cancellationToken);
             PartLayout layout = LayoutOf(state);
-            _digests = _digests.Length == layout.Count ? _digests : new Sha256Digest?[layout.Count];
+            PartDigests digests = _digests ??= new PartDigests(layout, source);
             transfer.Gauge.Begin(0, layout.Length);
             await transfer.ForEachPartAsync(
-                layout.Count, (part, token) => SendPartAsync(layout, part, state.Parts[part], token), cancellationToken);
-            ImmutableArray<Sha256Digest> digests = [.. _digests.Select(digest => digest!.Value)];
-            var claimed = new ObjectDescriptor(state.Id, layout, digests);
+                layout.Count, (part, token) => SendPartAsync(digests, layout, part, state.Parts[part], token), cancellationToken);
+            var claimed = new ObjectDescriptor(state.Id, layout, [.. digests.Known.Select(digest => digest!.Value)]);
             try
             {
                 ObjectDescriptor committed = await transfer.TryAsync((_, token) => CommitAsync(claimed, token), cancellationToken);
@@ -62,15 +60,14 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
             TransferFailure.BadAnswer, $"GET {address}: {state.Parts.Length} parts are listed, but there must be {layout.Count}.");
     }
 
-    private async Task SendPartAsync(PartLayout layout, int part, Sha256Digest? atServer, CancellationToken cancellationToken)
+    private async Task SendPartAsync(PartDigests digests, PartLayout layout, int part, Sha256Digest? atServer, CancellationToken cancellationToken)
     {
         long offset = layout.OffsetOf(part);
         int length = layout.BytesOf(part);
         Sha256Digest digest;
         try
         {
-            await source.WaitForAsync(offset + length, cancellationToken);
-            digest = _digests[part] ??= PartHashing.Hash(offset, length, source.Read);
+            digest = await digests.GetAsync(part, cancellationToken);
         }
         catch (IOException e)
         {

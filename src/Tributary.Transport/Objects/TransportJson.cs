@@ -37,6 +37,12 @@ internal sealed record DescriptorJson(string Id, long Length, int PartBytes, str
     }
 }
 
+/// <summary>
+/// An object that is offered, as its descriptor's address tells it. <paramref name="Digest"/> is null until it is committed, and so are
+/// those of <paramref name="Parts"/> that nobody has asked for yet.
+/// </summary>
+internal sealed record ObjectStateJson(string Id, long Length, int PartBytes, string Tag, string? Digest, Sha256Digest?[] Parts);
+
 /// <summary>What is asked for when an upload is to begin.</summary>
 internal sealed record LayoutJson(long Length, int PartBytes);
 
@@ -54,6 +60,7 @@ internal sealed record ProblemJson(string? Type, string? Title, string? Detail);
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
 [JsonSerializable(typeof(DescriptorJson))]
+[JsonSerializable(typeof(ObjectStateJson))]
 [JsonSerializable(typeof(LayoutJson))]
 [JsonSerializable(typeof(UploadStateJson))]
 [JsonSerializable(typeof(ProblemJson))]

@@ -63,7 +63,7 @@ public sealed class ObjectUpload : IDisposable
             throw Foreign(path, layout);
         }
 
-        var journal = PartJournal.Open(path, layout, digest: null);
+        var journal = PartJournal.Open(path, layout);
         StagedFile? file = null;
         try
         {

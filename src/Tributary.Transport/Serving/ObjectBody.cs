@@ -1,41 +1,29 @@
 using System.IO.Pipelines;
-using System.Security.Cryptography;
-using Microsoft.Win32.SafeHandles;
 
 namespace Tributary.Transport;
 
-/// <summary>Sends bytes of an object's file as the body of a response, in constant memory.</summary>
+/// <summary>Sends bytes of an object as the body of a response, in constant memory.</summary>
 internal static class ObjectBody
 {
     /// <summary>
-    /// Sends [from, to). Before the last bytes of each part go out the file is looked at, and where the whole part was read for the first
-    /// time its digest is compared; so nobody receives a part of a changed file as if it were right.
+    /// Sends [from, to). A part is waited for and hashed, where nobody has hashed it before, before its first bytes go out; and before
+    /// its last bytes do, the source is looked at. So nobody receives a part of what was changed as if it were right.
     /// </summary>
-    /// <exception cref="ObjectFileChangedException">The file is not what was recorded.</exception>
+    /// <exception cref="IOException">The bytes cannot be read, or are not what was recorded.</exception>
     public static async Task SendAsync(
-        ObjectFile file, SafeFileHandle handle, long from, long to, PipeWriter body, Action<int> moved, CancellationToken cancellationToken)
+        ServedObject served, long from, long to, PipeWriter body, Action<int> moved, CancellationToken cancellationToken)
     {
-        PartLayout layout = file.Descriptor.Layout;
+        PartLayout layout = served.Layout;
         while (from < to)
         {
             int part = (int)(from / layout.PartBytes);
             long end = Math.Min(to, layout.OffsetOf(part) + layout.BytesOf(part));
-            bool whole = from == layout.OffsetOf(part) && end - from == layout.BytesOf(part);
-            using IncrementalHash? hash = whole && !file.IsProven(part) ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+            await served.DigestAsync(part, cancellationToken);
             while (from < end)
             {
                 int count = (int)Math.Min(PartHashing.StepBytes, end - from);
-                Read(file, handle, from, body.GetMemory(count).Span[..count], hash);
+                Read(served, from, body.GetMemory(count).Span[..count], isLast: from + count == end);
                 from += count;
-                if (from == end)
-                {
-                    file.CheckUnchanged(handle);
-                    if (hash is not null)
-                    {
-                        file.Prove(part, Sha256Digest.Of(hash));
-                    }
-                }
-
                 body.Advance(count);
                 FlushResult flushed = await body.FlushAsync(cancellationToken);
                 moved(count);
@@ -47,13 +35,20 @@ internal static class ObjectBody
         }
     }
 
-    private static void Read(ObjectFile file, SafeFileHandle handle, long offset, Span<byte> destination, IncrementalHash? hash)
+    private static void Read(ServedObject served, long offset, Span<byte> destination, bool isLast)
     {
-        if (PartHashing.ReadFully(handle, offset, destination) < destination.Length)
+        try
         {
-            throw file.Changed($"it ends before byte {offset + destination.Length}.");
+            served.Bytes.Read(offset, destination);
+            if (isLast)
+            {
+                served.Bytes.RequireUnchanged();
+            }
         }
-
-        hash?.AppendData(destination);
+        catch (IOException e)
+        {
+            served.Break(e.Message);
+            throw;
+        }
     }
 }

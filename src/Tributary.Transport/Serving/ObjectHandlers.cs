@@ -5,7 +5,6 @@ using Microsoft.AspNetCore.Http.Headers;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging;
 using Microsoft.Net.Http.Headers;
-using Microsoft.Win32.SafeHandles;
 
 namespace Tributary.Transport;
 
@@ -15,6 +14,11 @@ namespace Tributary.Transport;
 /// </summary>
 public sealed partial class ObjectHandlers
 {
+    /// <summary>The longest that a request waits for a part that is still being made, before it is told to ask again.</summary>
+    private static readonly TimeSpan PartWaitMax = TimeSpan.FromSeconds(5);
+
+    private static readonly TimeSpan DescriptorWaitMax = TimeSpan.FromSeconds(30);
+
     private readonly ServingOptions _options;
     private readonly TimeProvider _clock;
     private readonly ILogger<ObjectHandlers> _logger;
@@ -31,93 +35,167 @@ public sealed partial class ObjectHandlers
     }
 
     /// <summary>Answers GET and HEAD for an object: Range (one), If-Range, If-Match, If-None-Match; strong ETag.</summary>
-    public async Task SendAsync(HttpContext context, ObjectFile file)
+    public async Task SendAsync(HttpContext context, ServedObject served)
     {
-        SafeFileHandle handle;
-        try
+        if (FaultOf(served) is { } fault)
         {
-            handle = file.OpenUnchanged();
-        }
-        catch (IOException e) when (e is ObjectFileChangedException or FileNotFoundException or DirectoryNotFoundException)
-        {
-            LogChanged(file.Descriptor.Id, e.Message);
-            await new Problem(
-                StatusCodes.Status500InternalServerError,
-                ProblemTypes.ObjectChanged,
-                "The object changed",
-                $"The file {Path.GetFileName(file.FilePath)} of object {file.Descriptor.Id} changed or vanished since it was recorded. "
-                + "Put it back, or publish it as a new object.").WriteAsync(context);
+            await RefuseAsync(context, served, fault);
             return;
         }
 
-        using (handle)
+        (Asked? asked, Problem? problem) = await ChooseAsync(context, served);
+        if (problem is not null)
         {
-            if (Begin(context, file.Descriptor, out Problem? problem) is { } range)
+            await problem.WriteAsync(context);
+        }
+        else if (asked is { } range)
+        {
+            SetHeaders(context.Response, served, range);
+            if (!HttpMethods.IsHead(context.Request.Method))
             {
-                await SendBodyAsync(context, file, handle, range.From, range.To);
-            }
-            else if (problem is not null)
-            {
-                await problem.WriteAsync(context);
+                await SendBodyAsync(context, served, range.From, range.To);
             }
         }
     }
 
-    /// <summary>Answers GET and HEAD for an object's descriptor.</summary>
-    public Task DescribeAsync(HttpContext context, ObjectDescriptor descriptor) =>
-        JsonBody.WriteAsync(context, StatusCodes.Status200OK, DescriptorJson.From(descriptor), TransportJson.Default.DescriptorJson);
-
-    private static EntityTagHeaderValue Tag(ObjectDescriptor descriptor) => new($"\"{descriptor.Digest}\"");
-
-    /// <summary>Sets status and headers; gives the bytes to send, if any.</summary>
-    private static (long From, long To)? Begin(HttpContext context, ObjectDescriptor descriptor, out Problem? problem)
+    /// <summary>
+    /// Answers GET and HEAD for an object's descriptor. With <c>Prefer: wait=N</c> (RFC 7240) an object without a digest is waited for, for
+    /// at most N seconds.
+    /// </summary>
+    public async Task DescribeAsync(HttpContext context, ServedObject served)
     {
-        problem = null;
+        if (served.Descriptor is null && PreferredWait.Of(context.Request, DescriptorWaitMax) is { } wait)
+        {
+            // Asking is what has it hashed to the end. What goes wrong is seen in the object's fault, by whoever asks for its bytes.
+            await Task.WhenAny(served.CommitAsync(), Task.Delay(wait, _clock, context.RequestAborted));
+        }
+
+        if (served.Fault is { } fault)
+        {
+            await RefuseAsync(context, served, fault);
+            return;
+        }
+
+        await JsonBody.WriteAsync(context, StatusCodes.Status200OK, served.State(), TransportJson.Default.ObjectStateJson);
+    }
+
+    private Task RefuseAsync(HttpContext context, ServedObject served, string fault)
+    {
+        LogChanged(served.Id, fault);
+        return new Problem(
+            StatusCodes.Status500InternalServerError,
+            ProblemTypes.ObjectChanged,
+            "The object changed",
+            $"Object {served.Id} is not what it was when it was offered, or cannot be read: {fault}").WriteAsync(context);
+    }
+
+    private static string? FaultOf(ServedObject served)
+    {
+        try
+        {
+            served.Bytes.RequireUnchanged();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            served.Break(e.Message);
+        }
+
+        return served.Fault;
+    }
+
+    /// <summary>The bytes that are asked for, once the first of them are there; neither they nor a problem where the client has them already.</summary>
+    private async Task<(Asked? Asked, Problem? Problem)> ChooseAsync(HttpContext context, ServedObject served)
+    {
         HttpResponse response = context.Response;
         RequestHeaders request = context.Request.GetTypedHeaders();
-        EntityTagHeaderValue tag = Tag(descriptor);
+        var tag = new EntityTagHeaderValue($"\"{served.Tag}\"");
         response.Headers.ETag = tag.ToString();
         response.Headers.AcceptRanges = "bytes";
         response.Headers.CacheControl = "no-transform";
         if (request.IfMatch.Count > 0 && !request.IfMatch.Any(wanted => wanted.Compare(tag, useStrongComparison: true) || IsAny(wanted)))
         {
-            problem = new Problem(
+            return (null, new Problem(
                 StatusCodes.Status412PreconditionFailed,
                 ProblemTypes.ObjectChanged,
                 "The object changed",
-                $"Object {descriptor.Id} is now {descriptor.Digest}, which is not what If-Match asks for.");
-            return null;
+                $"Object {served.Id} is now {served.Tag}, which is not what If-Match asks for."));
         }
 
         if (request.IfNoneMatch.Any(known => known.Compare(tag, useStrongComparison: false) || IsAny(known)))
         {
             response.StatusCode = StatusCodes.Status304NotModified;
-            return null;
+            return (null, null);
         }
 
-        (long from, long to, bool partial) = Choose(context, request, tag, descriptor.Length);
+        long length = served.Layout.Length;
+        (long from, long to, bool partial) = Choose(context, request, tag, length);
         if (from >= to && partial)
         {
-            response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{descriptor.Length}");
-            problem = new Problem(
+            response.Headers.ContentRange = string.Create(CultureInfo.InvariantCulture, $"bytes */{length}");
+            return (null, new Problem(
                 StatusCodes.Status416RangeNotSatisfiable,
                 ProblemTypes.RangeNotSatisfiable,
                 "There are no such bytes",
-                $"Object {descriptor.Id} has {descriptor.Length} bytes; the range {context.Request.Headers.Range} begins behind them.");
-            return null;
+                $"Object {served.Id} has {length} bytes; the range {context.Request.Headers.Range} begins behind them."));
         }
 
-        response.StatusCode = partial ? StatusCodes.Status206PartialContent : StatusCodes.Status200OK;
+        if (from == to || !HttpMethods.IsGet(context.Request.Method))
+        {
+            return (new Asked(from, to, partial, null), null);
+        }
+
+        return await WaitForFirstAsync(context, served, new Asked(from, to, partial, null));
+    }
+
+    /// <summary>Waits for the part that the answer begins with, so that a status can still say that it is not there yet, or never will be.</summary>
+    private async Task<(Asked? Asked, Problem? Problem)> WaitForFirstAsync(HttpContext context, ServedObject served, Asked asked)
+    {
+        using var deadline = new CancellationTokenSource(PreferredWait.Of(context.Request, PartWaitMax) ?? PartWaitMax, _clock);
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, context.RequestAborted);
+        int part = (int)(asked.From / served.Layout.PartBytes);
+        try
+        {
+            Sha256Digest digest = await served.DigestAsync(part, either.Token);
+            bool whole = asked.From == served.Layout.OffsetOf(part) && asked.To - asked.From == served.Layout.BytesOf(part);
+            return (asked with { Digest = whole ? digest : null }, null);
+        }
+        catch (OperationCanceledException) when (deadline.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
+        {
+            context.Response.Headers.RetryAfter = "1";
+            return (null, new Problem(
+                StatusCodes.Status503ServiceUnavailable,
+                ProblemTypes.PartNotReady,
+                "The part is still being made",
+                $"Part {part} of object {served.Id} is not there yet. Ask again."));
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            await RefuseAsync(context, served, e.Message);
+            return (null, null);
+        }
+    }
+
+    private static void SetHeaders(HttpResponse response, ServedObject served, Asked asked)
+    {
+        response.StatusCode = asked.Partial ? StatusCodes.Status206PartialContent : StatusCodes.Status200OK;
         response.ContentType = "application/octet-stream";
-        response.ContentLength = to - from;
-        if (partial)
+        response.ContentLength = asked.To - asked.From;
+        if (asked.Partial)
         {
             response.Headers.ContentRange =
-                string.Create(CultureInfo.InvariantCulture, $"bytes {from}-{to - 1}/{descriptor.Length}");
+                string.Create(CultureInfo.InvariantCulture, $"bytes {asked.From}-{asked.To - 1}/{served.Layout.Length}");
         }
 
-        SetDigests(response, descriptor, from, to);
-        return HttpMethods.IsHead(context.Request.Method) ? null : (from, to);
+        // RFC 9530: of the content, where it is one part; of the object, where that is one part.
+        if (asked.Digest is { } digest)
+        {
+            response.Headers[DigestField.ContentDigest] = DigestField.Format(digest);
+        }
+
+        if (served.Layout.Count == 1 && asked.Digest is { } only)
+        {
+            response.Headers[DigestField.ReprDigest] = DigestField.Format(only);
+        }
     }
 
     private static bool IsAny(EntityTagHeaderValue tag) => tag.Equals(EntityTagHeaderValue.Any);
@@ -139,23 +217,7 @@ public sealed partial class ObjectHandlers
             : (Math.Max(0, length - range.To!.Value), length, true);
     }
 
-    /// <summary>RFC 9530 fields, where the record already has them: the content is one part; the object is one part.</summary>
-    private static void SetDigests(HttpResponse response, ObjectDescriptor descriptor, long from, long to)
-    {
-        PartLayout layout = descriptor.Layout;
-        int part = (int)(from / layout.PartBytes);
-        if (to > from && from % layout.PartBytes == 0 && to - from == layout.BytesOf(part))
-        {
-            response.Headers[DigestField.ContentDigest] = DigestField.Format(descriptor.Parts[part]);
-        }
-
-        if (layout.Count == 1)
-        {
-            response.Headers[DigestField.ReprDigest] = DigestField.Format(descriptor.Parts[0]);
-        }
-    }
-
-    private async Task SendBodyAsync(HttpContext context, ObjectFile file, SafeFileHandle handle, long from, long to)
+    private async Task SendBodyAsync(HttpContext context, ServedObject served, long from, long to)
     {
         if (context.Features.Get<IHttpMinResponseDataRateFeature>() is { } rate)
         {
@@ -168,8 +230,7 @@ public sealed partial class ObjectHandlers
         try
         {
             await ObjectBody.SendAsync(
-                file,
-                handle,
+                served,
                 from,
                 to,
                 context.Response.BodyWriter,
@@ -180,17 +241,22 @@ public sealed partial class ObjectHandlers
                 },
                 stop.Token);
         }
-        catch (ObjectFileChangedException e)
+        catch (IOException) when (served.Fault is { } fault)
         {
             // The status has gone out; a broken connection is how HTTP says that a body is not complete.
-            LogChanged(file.Descriptor.Id, e.Message);
+            LogChanged(served.Id, fault);
+            context.Abort();
+        }
+        catch (ObjectDisposedException)
+        {
+            // It is no longer offered.
             context.Abort();
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {
             if (watch.IsStalled)
             {
-                LogStalled(file.Descriptor.Id, watch.MovedInWindow, _options.Progress.Window);
+                LogStalled(served.Id, watch.MovedInWindow, _options.Progress.Window);
             }
 
             context.Abort();
@@ -202,4 +268,11 @@ public sealed partial class ObjectHandlers
 
     [LoggerMessage(2, LogLevel.Warning, "A download of object {Id} was cut off: it took only {Bytes} bytes within {Window}")]
     private partial void LogStalled(string id, long bytes, TimeSpan window);
+
+    /// <summary>The bytes of an answer.</summary>
+    /// <param name="From">The first.</param>
+    /// <param name="To">The end.</param>
+    /// <param name="Partial">Whether a range was asked for.</param>
+    /// <param name="Digest">Of the content, where that is exactly one part.</param>
+    private readonly record struct Asked(long From, long To, bool Partial, Sha256Digest? Digest);
 }

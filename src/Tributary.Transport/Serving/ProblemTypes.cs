@@ -6,7 +6,10 @@ public static class ProblemTypes
     /// <summary>There is no such object.</summary>
     public const string ObjectNotFound = Prefix + "object-not-found";
 
-    /// <summary>The object's file changed since it was recorded.</summary>
+    /// <summary>The part is still being made. Ask again.</summary>
+    public const string PartNotReady = Prefix + "part-not-ready";
+
+    /// <summary>The object is not what it was when it was offered, or cannot be read any more.</summary>
     public const string ObjectChanged = Prefix + "object-changed";
 
     /// <summary>The range begins behind the object's end.</summary>

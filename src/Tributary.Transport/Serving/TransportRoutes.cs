@@ -19,14 +19,14 @@ public static class TransportRoutes
         this IEndpointRouteBuilder endpoints,
         [StringSyntax("Route")] string pattern,
         ObjectHandlers handlers,
-        Func<HttpContext, ValueTask<ObjectFile?>> find)
+        Func<HttpContext, ValueTask<ServedObject?>> find)
     {
         RouteGroupBuilder group = endpoints.MapGroup(pattern);
         group.MapMethods("", [HttpMethods.Get, HttpMethods.Head], async context =>
         {
-            if (await find(context) is { } file)
+            if (await find(context) is { } served)
             {
-                await handlers.SendAsync(context, file);
+                await handlers.SendAsync(context, served);
                 return;
             }
 
@@ -34,9 +34,9 @@ public static class TransportRoutes
         });
         group.MapMethods("/descriptor", [HttpMethods.Get, HttpMethods.Head], async context =>
         {
-            if (await find(context) is { } file)
+            if (await find(context) is { } served)
             {
-                await handlers.DescribeAsync(context, file.Descriptor);
+                await handlers.DescribeAsync(context, served);
                 return;
             }
 

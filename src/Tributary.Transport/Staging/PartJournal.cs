@@ -35,18 +35,20 @@ internal sealed class PartJournal : IDisposable
 
     public IEnumerable<int> Missing => Enumerable.Range(0, _parts.Length).Where(part => _parts[part] is null);
 
-    /// <summary>Opens the journal of a file, or begins it where there is none that belongs to the same parts of the same object.</summary>
+    /// <summary>
+    /// Opens the journal of a file, or begins it where there is none for the same length and parts. Which object's they are is told by
+    /// their digests alone.
+    /// </summary>
     /// <param name="path">The file's final name.</param>
     /// <param name="layout">The parts.</param>
-    /// <param name="digest">The object's digest where it is known beforehand.</param>
     /// <exception cref="IOException">It cannot be opened, for instance because another transfer to the same file is running.</exception>
-    public static PartJournal Open(string path, PartLayout layout, string? digest)
+    public static PartJournal Open(string path, PartLayout layout)
     {
         SafeFileHandle handle = File.OpenHandle(path + Suffix, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
             var journal = new PartJournal(handle, layout);
-            string header = $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\nobject {digest ?? "-"}\n";
+            string header = $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
             string text = ReadText(handle);
             if (text.StartsWith(header, StringComparison.Ordinal))
             {

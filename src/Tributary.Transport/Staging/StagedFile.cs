@@ -12,7 +12,7 @@ namespace Tributary.Transport;
 /// units are <i>file</i>, where every write goes straight through. All members may be used from several threads, except that
 /// <see cref="Write"/> has one writer and nobody writes the same bytes at the same time.
 /// </remarks>
-public sealed class StagedFile : UploadSource
+public sealed class StagedFile : ByteSource
 {
     /// <summary>What is appended to the final name until the file is complete.</summary>
     public const string PartialSuffix = ".partial";

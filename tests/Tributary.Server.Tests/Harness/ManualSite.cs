@@ -1,5 +1,6 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Text.Json;
 using Tributary.Codecs;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Messages;
@@ -22,7 +23,7 @@ internal sealed class ManualSite(HttpClient http) : IDisposable
 
     public static Uri Upload(TaskDocument task, int attempt) => new(Routes.Upload(task.Job.Name, task.Round, task.Step, attempt), UriKind.Relative);
 
-    public static MessageMeaning Meaning(TaskDocument task) => new(MessageKind.Delta, task.Message.Meaning.ModelDigest(task.Message.Digest), task.Job.Precision.Result);
+    public static MessageMeaning Meaning(TaskDocument task) => new(MessageKind.Delta, task.Message.Meaning.ModelDigest(task.Message.Digest!), task.Job.Precision.Result);
 
     public async Task<HttpResponseMessage> PollAsync(string? prefer = null)
     {
@@ -35,11 +36,17 @@ internal sealed class ManualSite(HttpClient http) : IDisposable
         return await http.SendAsync(request, Cancel);
     }
 
+    /// <summary>Takes the next task, with its message's digest, for which it waits as a site does that fetches it.</summary>
     public async Task<TaskDocument> TakeAsync()
     {
         using HttpResponseMessage response = await PollAsync("wait=30");
         response.StatusCode.ShouldBe(HttpStatusCode.OK);
-        return (await response.Content.ReadFromJsonAsync(WireJson.Default.TaskDocument, Cancel))!;
+        TaskDocument task = (await response.Content.ReadFromJsonAsync(WireJson.Default.TaskDocument, Cancel))!;
+        using var request = new HttpRequestMessage(HttpMethod.Get, task.Message.Path + "/descriptor");
+        request.Headers.Add("Prefer", "wait=30");
+        using HttpResponseMessage described = await http.SendAsync(request, Cancel);
+        JsonElement descriptor = await described.Content.ReadFromJsonAsync<JsonElement>(Cancel);
+        return task with { Message = task.Message with { Digest = descriptor.GetProperty("digest").GetString() } };
     }
 
     /// <summary>Uploads an update and commits it; gives its digest.</summary>
@@ -53,7 +60,7 @@ internal sealed class ManualSite(HttpClient http) : IDisposable
         using HttpResponseMessage begun = await http.PostAsJsonAsync(address, begin, WireJson.Default.UploadDocument, Cancel);
         begun.StatusCode.ShouldBe(HttpStatusCode.OK);
         var objects = new ObjectClient(http, new TransferOptions(), TimeProvider.System, new Random(1));
-        using UploadSource source = UploadSource.FromFile(folder["message"]);
+        using ByteSource source = ByteSource.FromFile(folder["message"]);
         return (await objects.UploadAsync(address, source, null, Cancel)).Descriptor.Digest;
     }
 

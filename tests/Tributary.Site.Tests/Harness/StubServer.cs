@@ -24,7 +24,7 @@ internal sealed class StubServer : IAsyncDisposable
 {
     private readonly TempFolder _folder = new();
     private WebApplication _application = null!;
-    private ObjectFile _message = null!;
+    private ServedObject _message = null!;
     private TaskDocument? _task;
 
     /// <summary>The statuses to answer with before the proper one, by the end of the path: <c>next</c>, <c>result</c>, <c>failure</c>.</summary>
@@ -47,10 +47,11 @@ internal sealed class StubServer : IAsyncDisposable
         CancellationToken cancel = TestContext.Current.CancellationToken;
         using var model = new MemorySource(MemorySource.Gaussian("w", DType.F32, [300], 1));
         MessageFile.Plan(model).WriteFile(stub._folder["message"], cancel);
-        stub._message = await ObjectFile.CreateAsync("message", stub._folder["message"], PartLayout.PartBytesDefault, cancel);
+        stub._message = ServedObject.FromFile("message", stub._folder["message"]);
+        ObjectDescriptor descriptor = await stub._message.CommitAsync();
         var job = new Job { Name = "demo", Sites = ["a"], Exchange = Exchange.Weights, Precision = new JobPrecision("fp32", "fp32") };
         var meaning = new MessageMeaning(MessageKind.Weights, null, "fp32");
-        var message = new MessageDocument(Routes.Object("demo", "message"), stub._message.Descriptor.Length, stub._message.Descriptor.Digest, meaning, []);
+        var message = new MessageDocument(Routes.Object("demo", "message"), descriptor.Length, descriptor.Digest, meaning, []);
         var task = new TaskDocument(job, TaskNames.Evaluate, 1, 0, 1, message, null);
         stub._task = change is null ? task : change(task);
         await stub.ListenAsync(cancel);
@@ -60,6 +61,7 @@ internal sealed class StubServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _application.DisposeAsync();
+        _message.Dispose();
         _folder.Dispose();
     }
 
@@ -71,7 +73,7 @@ internal sealed class StubServer : IAsyncDisposable
         _application = builder.Build();
         _application.UseRouting();
         var handlers = new ObjectHandlers(new ServingOptions(), TimeProvider.System, NullLogger<ObjectHandlers>.Instance);
-        _application.MapObject("v1/jobs/demo/objects/message", handlers, _ => ValueTask.FromResult<ObjectFile?>(_message));
+        _application.MapObject("v1/jobs/demo/objects/message", handlers, _ => ValueTask.FromResult<ServedObject?>(_message));
         _application.MapGet(Routes.NextTask, NextAsync);
         foreach (string what in new[] { "progress", "failure", "result" })
         {

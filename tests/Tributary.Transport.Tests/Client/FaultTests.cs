@@ -150,7 +150,7 @@ public sealed class FaultTests : IAsyncLifetime
     public async Task An_object_that_is_replaced_during_its_download_arrives_as_the_new_one_whole()
     {
         byte[] other = Scratch.Bytes(Length - PartBytes - 1, seed: 2);
-        ObjectFile replacement = await ObjectFile.CreateAsync("o", _scratch.Write("other", other), PartBytes, Cancel);
+        using ServedObject replacement = ServedObject.FromFile("o", _scratch.Write("other", other), PartBytes);
         var progress = new OnProgress(value =>
         {
             if (value.BytesDone == 4 * PartBytes)
@@ -159,7 +159,7 @@ public sealed class FaultTests : IAsyncLifetime
             }
         });
         TransferResult result = await DownloadAsync(OneByOne, progress, Cancel);
-        result.Descriptor.Digest.ShouldBe(replacement.Descriptor.Digest);
+        result.Descriptor.Digest.ShouldBe(replacement.Descriptor!.Digest);
         (await File.ReadAllBytesAsync(Target, Cancel)).ShouldBeBytes(other);
     }
 
@@ -177,7 +177,7 @@ public sealed class FaultTests : IAsyncLifetime
     [Fact]
     public async Task A_file_that_rots_at_the_server_ends_the_download_with_its_name()
     {
-        ObjectDescriptor descriptor = (await ObjectFile.CreateAsync("o", _source, PartBytes, Cancel)).Descriptor;
+        ObjectDescriptor descriptor = await ServedObject.FromFile("o", _source, PartBytes).CommitAsync();
         var progress = new OnProgress(value =>
         {
             if (value.BytesDone == 4 * PartBytes)
@@ -185,10 +185,10 @@ public sealed class FaultTests : IAsyncLifetime
                 File.SetLastWriteTimeUtc(_source, DateTime.UtcNow.AddMinutes(1));
             }
         });
-        _host.Publish("o", ObjectFile.Open(_source, descriptor));
+        _host.Publish("o", ServedObject.FromFile(_source, descriptor));
         TransferException e = await Should.ThrowAsync<TransferException>(DownloadAsync(OneByOne, progress, Cancel));
         e.Failure.ShouldBe(TransferFailure.ObjectChanged);
-        e.Message.ShouldContain("The file source of object o changed");
+        e.Message.ShouldContain("source was written at");
     }
 
     public async ValueTask DisposeAsync()
@@ -211,7 +211,7 @@ public sealed class FaultTests : IAsyncLifetime
 
     private async Task<TransferResult> UploadAsync(TransferOptions options, OnProgress? progress, CancellationToken cancellationToken)
     {
-        using var source = UploadSource.FromFile(_source);
+        using var source = ByteSource.FromFile(_source);
         return await _clients.With(options).UploadAsync(Upload, source, progress, cancellationToken);
     }
 

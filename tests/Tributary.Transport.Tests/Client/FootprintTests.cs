@@ -75,9 +75,9 @@ public sealed class FootprintTests : IDisposable
     {
         string path = _scratch.WriteRandom(name, length);
         await host.BeginUploadAsync(name, new PartLayout(length));
-        using var source = UploadSource.FromFile(path);
+        using var source = ByteSource.FromFile(path);
         TransferResult up = await _clients.With().UploadAsync(host.UploadAddress(name), source, progress, Cancel);
-        host.Publish(name, ObjectFile.Open(host.UploadPath(name), up.Descriptor));
+        host.Publish(name, ServedObject.FromFile(host.UploadPath(name), up.Descriptor));
         var request = new DownloadRequest { Digest = up.Descriptor.Digest, Progress = progress };
         await _clients.With().DownloadAsync(host.ObjectAddress(name), path + ".down", request, Cancel);
     }

@@ -66,7 +66,7 @@ public sealed class GivingUpTests : IAsyncLifetime
         TransferException missing = await Should.ThrowAsync<TransferException>(
             _clients.With().DownloadAsync(new Uri(_host.Address, "/objects/none"), _scratch.PathOf("t"), null, Cancel));
         (missing.Failure, missing.ProblemType).ShouldBe((TransferFailure.Refused, ProblemTypes.ObjectNotFound));
-        using var source = UploadSource.FromFile(_scratch.Write("short", [1]));
+        using var source = ByteSource.FromFile(_scratch.Write("short", [1]));
         TransferException other = await Should.ThrowAsync<TransferException>(
             _clients.With().UploadAsync(_host.UploadAddress("u"), source, null, Cancel));
         other.Failure.ShouldBe(TransferFailure.Refused);
@@ -89,7 +89,7 @@ public sealed class GivingUpTests : IAsyncLifetime
         Array.ForEach(answers, _host.Unavailable.Enqueue);
         var clock = new HurriedClock();
         var options = new TransferOptions { BackoffFirst = TimeSpan.FromSeconds(1), BackoffMax = TimeSpan.FromSeconds(5) };
-        await new ObjectClient(_clients.Http, options, clock, new Highest()).DescribeAsync(_host.ObjectAddress("o"), Cancel);
+        await new ObjectClient(_clients.Http, options, clock, new Highest()).DownloadAsync(_host.ObjectAddress("o"), _scratch.PathOf("target"), null, Cancel);
         clock.Waits.Select(wait => Math.Round(wait.TotalSeconds, 1)).ShouldBe([1, 2, 4, 5, 30, 5]);
     }
 
@@ -118,7 +118,7 @@ public sealed class GivingUpTests : IAsyncLifetime
 
     private async Task<TransferResult> UploadAsync(TransferOptions options, OnProgress? progress)
     {
-        using var source = UploadSource.FromFile(_source);
+        using var source = ByteSource.FromFile(_source);
         return await _clients.With(options).UploadAsync(new Uri(_proxy.Address, "/uploads/u"), source, progress, Cancel);
     }
 

@@ -19,11 +19,11 @@ public sealed class RoundTripTests : IDisposable
         string path = _scratch.Write("source", bytes);
         await using TransportHost host = await TransportHost.StartAsync(_scratch.Folder);
         await host.BeginUploadAsync("u", new PartLayout(length, PartBytes));
-        using var source = UploadSource.FromFile(path);
+        using var source = ByteSource.FromFile(path);
 
         TransferResult up = await _clients.With().UploadAsync(host.UploadAddress("u"), source, null, Cancel);
         (await File.ReadAllBytesAsync(host.UploadPath("u"), Cancel)).ShouldBeBytes(bytes);
-        host.Publish("o", ObjectFile.Open(host.UploadPath("u"), up.Descriptor));
+        host.Publish("o", ServedObject.FromFile(host.UploadPath("u"), up.Descriptor));
         TransferResult down = await _clients.With().DownloadAsync(
             host.ObjectAddress("o"), _scratch.PathOf("target"), new DownloadRequest { Digest = up.Descriptor.Digest }, Cancel);
 

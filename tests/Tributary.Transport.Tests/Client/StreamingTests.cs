@@ -25,8 +25,7 @@ public sealed class StreamingTests : IDisposable
         await host.PublishAsync("o", _scratch.Write("source", _bytes), PartBytes);
         var request = new DownloadRequest
         {
-            UnitEnds = (descriptor, _) =>
-                ValueTask.FromResult<IReadOnlyList<long>>(StagedFileTests.UnitEnds(streaming, descriptor.Length) ?? []),
+            UnitEnds = StagedFileTests.UnitEnds(streaming, Length),
         };
         await _clients.With().DownloadAsync(host.ObjectAddress("o"), _scratch.PathOf("target"), request, Cancel);
         (await File.ReadAllBytesAsync(_scratch.PathOf("target"), Cancel)).ShouldBeBytes(_bytes);
@@ -78,22 +77,6 @@ public sealed class StreamingTests : IDisposable
         TransferException e = await Should.ThrowAsync<TransferException>(upload);
         e.Failure.ShouldBe(TransferFailure.LocalFile);
         e.Message.ShouldContain("tensor lm_head is not finite");
-    }
-
-    [Fact]
-    public async Task A_header_can_be_read_alone()
-    {
-        await using TransportHost host = await TransportHost.StartAsync(_scratch.Folder);
-        await host.PublishAsync("o", _scratch.Write("source", _bytes), PartBytes);
-        ObjectClient client = _clients.With();
-        ObjectDescriptor descriptor = await client.DescribeAsync(host.ObjectAddress("o"), Cancel);
-        byte[] header = new byte[100_000];
-        await client.ReadAsync(host.ObjectAddress("o"), descriptor, 8, header, Cancel);
-        header.ShouldBeBytes(_bytes[8..100_008]);
-        _bytes[0]++;
-        await host.PublishAsync("o", _scratch.Write("other", _bytes), PartBytes);
-        (await Should.ThrowAsync<TransferException>(client.ReadAsync(host.ObjectAddress("o"), descriptor, 8, header, Cancel)))
-            .Failure.ShouldBe(TransferFailure.ObjectChanged);
     }
 
     public void Dispose()

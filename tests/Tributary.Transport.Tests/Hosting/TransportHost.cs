@@ -13,7 +13,7 @@ public sealed class TransportHost : IAsyncDisposable
 {
     public const long LengthMax = 1L << 30;
 
-    private readonly ConcurrentDictionary<string, ObjectFile> _objects = [];
+    private readonly ConcurrentDictionary<string, ServedObject> _objects = [];
     private readonly ConcurrentDictionary<string, Task<ObjectUpload>> _uploads = [];
     private readonly ConcurrentQueue<string> _log = [];
     private readonly string _folder;
@@ -79,14 +79,17 @@ public sealed class TransportHost : IAsyncDisposable
 
     public string UploadPath(string id) => Path.Combine(_folder, "upload-" + id);
 
-    public async Task<ObjectFile> PublishAsync(string id, string path, int partBytes)
+    /// <summary>Offers a file whose digest is known.</summary>
+    public async Task<ObjectDescriptor> PublishAsync(string id, string path, int partBytes)
     {
-        ObjectFile file = await ObjectFile.CreateAsync(id, path, partBytes, CancellationToken.None);
-        _objects[id] = file;
-        return file;
+        var served = ServedObject.FromFile(id, path, partBytes);
+        Publish(id, served);
+        return await served.CommitAsync();
     }
 
-    public void Publish(string id, ObjectFile file) => _objects[id] = file;
+    public void Publish(string id, ServedObject served) => _objects[id] = served;
+
+    public string TagOf(string id) => $"\"{_objects[id].Tag}\"";
 
     public Task<ObjectUpload> BeginUploadAsync(string id, PartLayout layout) =>
         _uploads.GetOrAdd(id, _ => ObjectUpload.OpenAsync(id, UploadPath(id), layout, CancellationToken.None));
@@ -95,13 +98,18 @@ public sealed class TransportHost : IAsyncDisposable
     {
         await _app!.StopAsync(new CancellationToken(canceled: true));
         await _app.DisposeAsync();
+        foreach (ServedObject served in _objects.Values)
+        {
+            served.Dispose();
+        }
+
         foreach (Task<ObjectUpload> upload in _uploads.Values)
         {
             (await upload).Dispose();
         }
     }
 
-    private ValueTask<ObjectFile?> FindObject(HttpContext context) =>
+    private ValueTask<ServedObject?> FindObject(HttpContext context) =>
         ValueTask.FromResult(_objects.GetValueOrDefault((string)context.GetRouteValue("id")!));
 
     private async ValueTask<ObjectUpload?> FindUpload(HttpContext context) =>

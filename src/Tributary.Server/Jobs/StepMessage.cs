@@ -1,0 +1,127 @@
+using System.Diagnostics;
+using Tributary.Federation.Messages;
+using Tributary.Federation.Wire;
+using Tributary.Tensors;
+using Tributary.Tensors.Safetensors;
+using Tributary.Transport;
+
+namespace Tributary.Server.Jobs;
+
+/// <summary>
+/// The message of a step: offered to the sites at once, while it may still be encoded, and once for all of them. It is written down
+/// before any site is told its digest.
+/// </summary>
+internal sealed class StepMessage : IAsyncDisposable
+{
+    private readonly CancellationTokenSource _stop;
+    private readonly IReadOnlyList<IDisposable> _sources;
+    private readonly Task _encoding = Task.CompletedTask;
+    private readonly string _address;
+    private readonly IReadOnlyList<long> _unitEnds;
+    private readonly string? _recorded;
+
+    /// <summary>Offers a message, and begins to encode it where that has to be done.</summary>
+    /// <param name="name">The object's name.</param>
+    /// <param name="address">Its address, as sites are told it.</param>
+    /// <param name="meaning">What it means.</param>
+    /// <param name="plan">Its layout.</param>
+    /// <param name="bytes">Its bytes; a staged file is written from the plan.</param>
+    /// <param name="unitEnds">Where its units end, for those who receive it.</param>
+    /// <param name="recorded">Its digest, where it was committed before.</param>
+    /// <param name="committing">Makes it count; not called for one that was committed before.</param>
+    /// <param name="sources">What it is read from; disposed with it.</param>
+    /// <param name="cancellationToken">Ends the encoding.</param>
+    public StepMessage(
+        string name,
+        string address,
+        MessageMeaning meaning,
+        SafetensorsWriter plan,
+        ByteSource bytes,
+        IReadOnlyList<long> unitEnds,
+        string? recorded,
+        Func<StepMessage, ObjectDescriptor, Task> committing,
+        IReadOnlyList<IDisposable> sources,
+        CancellationToken cancellationToken)
+    {
+        Meaning = meaning;
+        _address = address;
+        _unitEnds = unitEnds;
+        _recorded = recorded;
+        _sources = sources;
+        _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        Object = new ServedObject(name, bytes, PartLayout.PartBytesDefault, recorded, recorded is null ? CommitAsync : null);
+        Made = Task.CompletedTask;
+        if (bytes is StagedFile staged)
+        {
+            _encoding = Task.Run(() => Encode(plan, staged, _stop.Token), _stop.Token);
+            Made = MakeAsync();
+        }
+
+        async Task CommitAsync(ObjectDescriptor descriptor)
+        {
+            await _encoding;
+            await committing(this, descriptor);
+        }
+    }
+
+    /// <summary>What it means.</summary>
+    public MessageMeaning Meaning { get; }
+
+    /// <summary>Its bytes, as they are offered.</summary>
+    public ServedObject Object { get; }
+
+    /// <summary>The time that encoding took; none where nothing had to be encoded.</summary>
+    public TimeSpan EncodeTime { get; private set; }
+
+    /// <summary>Ends when a message that has to be encoded is committed; its fault is the step's. Others are committed when a site asks.</summary>
+    public Task Made { get; }
+
+    /// <summary>Its length in bytes.</summary>
+    public long Length => Object.Layout.Length;
+
+    /// <summary>Its digest, once it is committed.</summary>
+    public string? Digest => _recorded ?? Object.Descriptor?.Digest;
+
+    /// <summary>The digest of the model that a site holds once it has it; null until it is committed.</summary>
+    public string? ModelDigest => Digest is { } digest ? Meaning.ModelDigest(digest) : null;
+
+    /// <summary>As sites are told of it.</summary>
+    public MessageDocument Document => new(_address, Length, Digest, Meaning, _unitEnds);
+
+    public async ValueTask DisposeAsync()
+    {
+        await _stop.CancelAsync();
+        await _encoding.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        Object.Dispose();
+        await Made.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
+        foreach (IDisposable source in _sources)
+        {
+            source.Dispose();
+        }
+
+        _stop.Dispose();
+    }
+
+    private async Task MakeAsync()
+    {
+        await _encoding;
+        await Object.CommitAsync();
+    }
+
+    private void Encode(SafetensorsWriter plan, StagedFile file, CancellationToken cancellationToken)
+    {
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            plan.WriteTo(file.Write, cancellationToken);
+            file.Complete();
+        }
+        catch (Exception e)
+        {
+            file.Fail(e);
+            throw;
+        }
+
+        EncodeTime = Stopwatch.GetElapsedTime(start);
+    }
+}

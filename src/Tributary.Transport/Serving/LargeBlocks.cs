@@ -1,0 +1,62 @@
+using System.Buffers;
+using System.Collections.Concurrent;
+using Microsoft.AspNetCore.Connections;
+using Microsoft.Extensions.DependencyInjection;
+
+namespace Tributary.Transport;
+
+/// <summary>
+/// Kestrel's buffers in blocks of 128 KiB instead of 4, because it receives at most a block at a time: parts then arrive with a
+/// thirtieth of the system calls.
+/// </summary>
+public static class LargeBlocks
+{
+    /// <summary>Gives Kestrel these blocks.</summary>
+    public static IServiceCollection AddLargeBlocks(this IServiceCollection services) => services.AddSingleton<IMemoryPoolFactory<byte>>(new PoolFactory());
+
+    private sealed class PoolFactory : IMemoryPoolFactory<byte>
+    {
+        public MemoryPool<byte> Create(MemoryPoolOptions? options = null) => new Pool();
+    }
+
+    /// <summary>Blocks of one size, whatever is asked for, a bounded number of which is kept for later.</summary>
+    private sealed class Pool : MemoryPool<byte>
+    {
+        private const int KeptMax = 32;
+
+        private readonly ConcurrentQueue<byte[]> _kept = new();
+
+        public override int MaxBufferSize => PartHashing.StepBytes;
+
+        public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
+        {
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, PartHashing.StepBytes);
+            return new Block(this, _kept.TryDequeue(out byte[]? bytes) ? bytes : GC.AllocateUninitializedArray<byte>(PartHashing.StepBytes, pinned: true));
+        }
+
+        protected override void Dispose(bool disposing) => _kept.Clear();
+
+        private void Return(byte[] bytes)
+        {
+            if (_kept.Count < KeptMax)
+            {
+                _kept.Enqueue(bytes);
+            }
+        }
+
+        private sealed class Block(Pool pool, byte[] bytes) : IMemoryOwner<byte>
+        {
+            private byte[]? _bytes = bytes;
+
+            public Memory<byte> Memory => _bytes ?? throw new ObjectDisposedException(nameof(Block));
+
+            public void Dispose()
+            {
+                if (Interlocked.Exchange(ref _bytes, null) is { } bytes)
+                {
+                    pool.Return(bytes);
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,155 @@
+using System.Collections.Immutable;
+using System.Security.Cryptography;
+
+namespace Tributary.Transport;
+
+/// <summary>
+/// An object that is offered for download: a file or whatever else is a source of bytes, where it lies, also while it is still being
+/// made. Each part is hashed once, when it is first asked for; the object has a digest once all of them are.
+/// </summary>
+public sealed class ServedObject : IDisposable
+{
+    private readonly PartDigests _digests;
+    private readonly ObjectDescriptor? _recorded;
+    private readonly string? _expected;
+    private readonly Func<ObjectDescriptor, Task>? _committing;
+    private readonly Lazy<Task<ObjectDescriptor>> _commit;
+    private ObjectDescriptor? _descriptor;
+    private string? _fault;
+
+    /// <summary>Offers bytes.</summary>
+    /// <param name="id">The object's id.</param>
+    /// <param name="bytes">The bytes; disposed with this.</param>
+    /// <param name="partBytes">How they are cut.</param>
+    /// <param name="digest">The digest that they are known to have, from a record; null where there is none.</param>
+    /// <param name="committing">
+    /// Done once, when every byte is there and the digest is known, and before anybody is told the digest: the place to write what makes the
+    /// object count.
+    /// </param>
+    public ServedObject(
+        string id, ByteSource bytes, int partBytes = PartLayout.PartBytesDefault, string? digest = null, Func<ObjectDescriptor, Task>? committing = null)
+        : this(id, bytes, new PartLayout(bytes.Length, partBytes), digest, committing)
+    {
+    }
+
+    private ServedObject(string id, ByteSource bytes, PartLayout layout, string? digest, Func<ObjectDescriptor, Task>? committing)
+    {
+        ArgumentException.ThrowIfNullOrEmpty(id);
+        Id = id;
+        Bytes = bytes;
+        Layout = layout;
+        _expected = digest;
+        _committing = committing;
+        _digests = new PartDigests(layout, bytes);
+        _commit = new Lazy<Task<ObjectDescriptor>>(HashAllAsync);
+
+        // What has no digest yet is told apart from what another process may offer under the same address.
+        Tag = digest ?? $"making:{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
+    }
+
+    private ServedObject(ByteSource bytes, ObjectDescriptor recorded)
+        : this(recorded.Id, bytes, recorded.Layout, recorded.Digest, committing: null)
+    {
+        _recorded = recorded;
+    }
+
+    /// <summary>The object's id.</summary>
+    public string Id { get; }
+
+    /// <summary>The length and how it is cut.</summary>
+    public PartLayout Layout { get; }
+
+    /// <summary>The strong entity tag, without its quotation marks: the same for as long as this is offered.</summary>
+    public string Tag { get; }
+
+    /// <summary>What there is to know of the object, once it is committed; null before.</summary>
+    public ObjectDescriptor? Descriptor => Volatile.Read(ref _descriptor);
+
+    internal ByteSource Bytes { get; }
+
+    /// <summary>Why the object cannot be had, where that has turned out.</summary>
+    internal string? Fault => Volatile.Read(ref _fault);
+
+    /// <summary>Offers a finished file where it lies.</summary>
+    /// <exception cref="IOException">The file cannot be opened.</exception>
+    public static ServedObject FromFile(string id, string path, int partBytes = PartLayout.PartBytesDefault) =>
+        new(id, ByteSource.FromFile(path), partBytes);
+
+    /// <summary>Offers a file of which the parts' digests were recorded earlier; what differs from them is not sent.</summary>
+    /// <exception cref="IOException">The file cannot be opened.</exception>
+    /// <exception cref="SourceChangedException">The file has another length than the record.</exception>
+    public static ServedObject FromFile(string path, ObjectDescriptor recorded)
+    {
+        ArgumentNullException.ThrowIfNull(recorded);
+        var bytes = ByteSource.FromFile(path);
+        if (bytes.Length != recorded.Length)
+        {
+            bytes.Dispose();
+            throw new SourceChangedException($"{Path.GetFileName(path)} has {bytes.Length} bytes, but object {recorded.Id} was recorded with {recorded.Length}.");
+        }
+
+        return new ServedObject(bytes, recorded);
+    }
+
+    /// <summary>Waits until every byte is there, hashes the parts that nobody has asked for yet, and commits; done once.</summary>
+    /// <exception cref="IOException">The bytes cannot be read, or differ from what was recorded.</exception>
+    public Task<ObjectDescriptor> CommitAsync() => _commit.Value;
+
+    /// <inheritdoc/>
+    public void Dispose() => Bytes.Dispose();
+
+    /// <summary>A part's digest, once its bytes are there.</summary>
+    /// <exception cref="IOException">They cannot be read, will never be there, or differ from what was recorded.</exception>
+    internal async ValueTask<Sha256Digest> DigestAsync(int part, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Sha256Digest digest = await _digests.GetAsync(part, cancellationToken);
+            return _recorded is null || _recorded.Parts[part] == digest ? digest : throw new SourceChangedException(
+                $"part {part} (bytes from {Layout.OffsetOf(part)}) has the SHA-256 {digest}, recorded was {_recorded.Parts[part]}.");
+        }
+        catch (IOException e)
+        {
+            Break(e.Message);
+            throw;
+        }
+    }
+
+    /// <summary>Notes that the bytes are not what they were: from now on nobody gets any.</summary>
+    internal void Break(string reason) => Interlocked.CompareExchange(ref _fault, reason, null);
+
+    internal ObjectStateJson State() => Descriptor is { } descriptor
+        ? new ObjectStateJson(Id, Layout.Length, Layout.PartBytes, Tag, descriptor.Digest, [.. descriptor.Parts.Select(part => (Sha256Digest?)part)])
+        : new ObjectStateJson(Id, Layout.Length, Layout.PartBytes, Tag, _expected, _digests.Known);
+
+    private async Task<ObjectDescriptor> HashAllAsync()
+    {
+        var digests = new Sha256Digest[Layout.Count];
+        await Parallel.ForAsync(0, digests.Length, async (part, token) => digests[part] = await DigestAsync(part, token));
+        var descriptor = new ObjectDescriptor(Id, Layout, ImmutableArray.Create(digests));
+        if (_expected is not null && _expected != descriptor.Digest)
+        {
+            string reason = $"it is {descriptor.Digest} now, recorded was {_expected}.";
+            Break(reason);
+            throw new SourceChangedException($"object {Id} changed since it was recorded: {reason}");
+        }
+
+        await CommitAsync(descriptor);
+        Volatile.Write(ref _descriptor, descriptor);
+        return descriptor;
+    }
+
+    private async Task CommitAsync(ObjectDescriptor descriptor)
+    {
+        try
+        {
+            await (_committing?.Invoke(descriptor) ?? Task.CompletedTask);
+        }
+        catch (Exception e)
+        {
+            // Whoever waits for the digest is told that there will be none.
+            Break(e.Message);
+            throw;
+        }
+    }
+}
