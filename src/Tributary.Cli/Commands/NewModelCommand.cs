@@ -26,9 +26,7 @@ internal static class NewModelCommand
     public static Command Create()
     {
         var command = new Command("new", "Write a checkpoint with the tensors of a well-known model and random weights, to measure with; without a tokenizer") { Preset, Out, Dtype, Seed, Shards, Scale, Json };
-
-        // On a thread of its own, for Ctrl-C is listened to only after this has returned.
-        command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => Task.Run(() => Run(parsed, cancellationToken), CancellationToken.None)));
+        command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => Task.FromResult(Run(parsed, cancellationToken))));
         return command.WithExamples(
             "model new --preset llama-3.2-1b --out models/llama-1b",
             "model new --preset llama-3.2-1b --scale 0.175 --out models/llama-1000mib",

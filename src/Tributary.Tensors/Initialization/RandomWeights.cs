@@ -9,7 +9,7 @@ namespace Tributary.Tensors.Initialization;
 /// </summary>
 public sealed class RandomWeights : TensorSource
 {
-    // Short of a stack page's trouble, and in the first-level cache while it is narrowed.
+    // In the first-level cache while they are narrowed.
     private const int RunElements = Tile.StripAlignment;
 
     private readonly (GaussianNoise Noise, WeightDistribution Distribution)[] _tensors;
