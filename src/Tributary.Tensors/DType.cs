@@ -73,6 +73,15 @@ public static class DTypes
         _ => dtype.ToString(),
     };
 
+    /// <summary>The name of F32, F16 or BF16 as PyTorch and config.json have it, such as <c>bfloat16</c>.</summary>
+    public static string TorchName(this DType dtype) => dtype switch
+    {
+        DType.F32 => "float32",
+        DType.F16 => "float16",
+        DType.BF16 => "bfloat16",
+        _ => throw new ArgumentOutOfRangeException(nameof(dtype), dtype, "Only F32, F16 and BF16 have one."),
+    };
+
     /// <summary>Whether values are floats that Tributary trains, averages and quantizes: F32, F16 or BF16.</summary>
     public static bool IsTrainable(this DType dtype) => dtype is DType.F32 or DType.F16 or DType.BF16;
 

@@ -17,7 +17,20 @@ public static class TributaryProgram
         RunAsync(folder, static _ => false, cancellationToken, arguments);
 
     /// <summary>Runs the program, and kills it (SIGKILL) when it prints a line on stderr that <paramref name="killAt"/> says so of.</summary>
-    public static async Task<ProgramResult> RunAsync(string folder, Func<string, bool> killAt, CancellationToken cancellationToken, params string[] arguments)
+    public static Task<ProgramResult> RunAsync(string folder, Func<string, bool> killAt, CancellationToken cancellationToken, params string[] arguments) => RunAsync(
+        folder,
+        (process, line) =>
+        {
+            if (killAt(line))
+            {
+                process.Kill();
+            }
+        },
+        cancellationToken,
+        arguments);
+
+    /// <summary>Runs the program, and tells of every line that it prints on stderr while it runs.</summary>
+    public static async Task<ProgramResult> RunAsync(string folder, Action<Process, string> atErrorLine, CancellationToken cancellationToken, params string[] arguments)
     {
         using Process process = Process.Start(new ProcessStartInfo("dotnet", [Assembly, .. arguments])
         {
@@ -33,10 +46,7 @@ public static class TributaryProgram
             while (await process.StandardError.ReadLineAsync(cancellationToken) is { } line)
             {
                 error.AppendLine(line);
-                if (killAt(line))
-                {
-                    process.Kill();
-                }
+                atErrorLine(process, line);
             }
 
             await process.WaitForExitAsync(cancellationToken);

@@ -17,7 +17,7 @@ internal static class BenchCommand
     private const double GB = 1e9;
 
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document on stdout" };
-    private static readonly Option<string> Model = new("--model") { Description = $"A checkpoint folder or file, or one of {string.Join(", ", ModelPreset.Names)}", Required = true };
+    private static readonly Option<string> Model = new("--model") { Description = $"A checkpoint folder or file, or one of {NewModelCommand.PresetNames}", Required = true };
     private static readonly Option<int> Tiles = new("--tiles") { Description = "The fp32 tiles of 4 MiB to work on, 1 to 511", DefaultValueFactory = _ => 64 };
 
     public static Command Create()
@@ -29,7 +29,7 @@ internal static class BenchCommand
         return new Command("bench", "Measure")
         {
             codecs.WithExamples("bench codecs", "bench codecs --json"),
-            sizes.WithExamples("bench sizes --model llama-3.2-1b", "bench sizes --model out/quickstart/model --json"),
+            sizes.WithExamples("bench sizes --model llama-3.2-1b", "bench sizes --model gpt2-large", "bench sizes --model out/quickstart/model --json"),
         };
     }
 
@@ -84,7 +84,7 @@ internal static class BenchCommand
     private static int Sizes(ParseResult parsed)
     {
         string name = parsed.GetRequiredValue(Model);
-        TensorManifest manifest = ModelPreset.Find(name) ?? ReadManifest(name);
+        TensorManifest manifest = ModelPreset.Find(name)?.Manifest ?? ReadManifest(name);
         IReadOnlyList<MessageSize> sizes = SizeTable.Of(manifest);
         double fp32 = manifest.ElementCount * (double)sizeof(float);
         if (parsed.GetValue(Json))
@@ -127,7 +127,7 @@ internal static class BenchCommand
     {
         if (!Path.Exists(path))
         {
-            throw new UsageException($"{path}: neither a checkpoint nor one of {string.Join(", ", ModelPreset.Names)}");
+            throw new UsageException($"{path}: neither a checkpoint nor one of {NewModelCommand.PresetNames}");
         }
 
         using Checkpoint checkpoint = Checkpoint.Open(path);

@@ -23,9 +23,10 @@ internal static class ModelCommand
             ModelPath, Json,
         };
         inspect.SetAction((parsed, _) => Failures.GuardAsync(parsed, () => Task.FromResult(Inspect(parsed))));
-        return new Command("model", "Look at and convert model files")
+        return new Command("model", "Look at, convert and make model files")
         {
             inspect.WithExamples("model inspect out/quickstart/model", "model inspect message.safetensors --json"),
+            NewModelCommand.Create(),
             ConvertCommands.Quantize(),
             ConvertCommands.Dequantize(),
             CompareCommand.Create(),

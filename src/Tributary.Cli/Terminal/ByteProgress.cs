@@ -2,8 +2,9 @@ using System.Diagnostics;
 
 namespace Tributary.Cli.Terminal;
 
-/// <summary>Shows on stderr how many bytes a long conversion has written; nothing where stderr is no terminal.</summary>
-internal sealed class ByteProgress : IProgress<long>, IDisposable
+/// <summary>Shows on stderr how many bytes long work has written; nothing where stderr is no terminal.</summary>
+/// <param name="total">All bytes, where they are known beforehand.</param>
+internal sealed class ByteProgress(long? total = null) : IProgress<long>, IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
 
@@ -21,7 +22,8 @@ internal sealed class ByteProgress : IProgress<long>, IDisposable
         lock (_lock)
         {
             double seconds = Stopwatch.GetElapsedTime(_start).TotalSeconds;
-            Console.Error.Write($"\r{Output.Bytes(value)}, {Output.Bytes((long)(value / seconds))} a second    ");
+            string of = total is { } all ? $" of {Output.Bytes(all)}" : string.Empty;
+            Console.Error.Write($"\r{Output.Bytes(value)}{of}, {Output.Bytes((long)(value / seconds))} a second    ");
             Volatile.Write(ref _shown, Stopwatch.GetTimestamp());
         }
     }

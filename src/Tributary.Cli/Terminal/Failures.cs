@@ -33,7 +33,8 @@ internal static partial class Failures
     {
         try
         {
-            return await verb();
+            // On another thread: the command line listens for Ctrl-C only once this has returned its task, and many verbs never wait.
+            return await Task.Run(verb);
         }
         catch (OperationCanceledException)
         {

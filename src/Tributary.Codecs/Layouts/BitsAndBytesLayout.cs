@@ -82,7 +82,7 @@ public sealed class BitsAndBytesLayout : TensorSource
         };
         if (fourBits)
         {
-            var state = new BitsAndBytesState(codec.Name, codec.BlockElements, BitsAndBytesNames.TorchName(spec.DType), [.. spec.Shape]);
+            var state = new BitsAndBytesState(codec.Name, codec.BlockElements, spec.DType.TorchName(), [.. spec.Shape]);
             divided.Add(Constant(spec.Name + BitsAndBytesNames.QuantState + codec.Name, DType.U8, state.ToJson()));
         }
 

@@ -1,7 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Tributary.Codecs.Levels;
-using Tributary.Tensors;
 
 namespace Tributary.Codecs.Layouts;
 
@@ -23,9 +22,6 @@ internal static class BitsAndBytesNames
         [Precision.Fp4.Name] = [.. Fp4Levels.Table.Values],
         [Precision.Nf4.Name] = [.. Nf4Levels.Table.Values],
     };
-
-    /// <summary>The name of an element type as PyTorch prints it.</summary>
-    public static string TorchName(DType dtype) => dtype switch { DType.F32 => "float32", DType.F16 => "float16", _ => "bfloat16" };
 }
 
 /// <summary>What bitsandbytes packs into a tensor of its own.</summary>

@@ -143,7 +143,7 @@ public static class ModelConversion
     {
         if (dtype is { } written)
         {
-            config["torch_dtype"] = BitsAndBytesNames.TorchName(written);
+            config["torch_dtype"] = written.TorchName();
         }
     }
 
@@ -156,19 +156,6 @@ public static class ModelConversion
             config.Remove("quantization_config");
             change(config);
             DurableFile.WriteText(path, config.ToJsonString(new System.Text.Json.JsonSerializerOptions { WriteIndented = true }));
-        }
-    }
-
-    private sealed class WatchedSource(TensorSource source, IProgress<long> progress) : TensorSource
-    {
-        private long _bytes;
-
-        public override TensorManifest Manifest => source.Manifest;
-
-        public override void Read(Tile tile, int offset, Span<byte> destination)
-        {
-            source.Read(tile, offset, destination);
-            progress.Report(Interlocked.Add(ref _bytes, destination.Length));
         }
     }
 }

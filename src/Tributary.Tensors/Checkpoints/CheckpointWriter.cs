@@ -30,10 +30,19 @@ public static class CheckpointWriter
     /// <param name="plan">Plans the file of the weights, or of a shard's part of them.</param>
     /// <param name="shardBytesMax">The largest shard in bytes.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    public static void Write(TensorSource weights, string folder, Func<TensorSource, SafetensorsWriter> plan, long shardBytesMax, CancellationToken cancellationToken)
+    public static void Write(TensorSource weights, string folder, Func<TensorSource, SafetensorsWriter> plan, long shardBytesMax, CancellationToken cancellationToken) =>
+        Write(weights, folder, plan, ShardPlan.BySize(weights.Manifest, shardBytesMax), cancellationToken);
+
+    /// <summary>Writes weights into shards that the caller has planned.</summary>
+    /// <param name="weights">The weights.</param>
+    /// <param name="folder">The folder; made if it is not there.</param>
+    /// <param name="plan">Plans the file of the weights, or of a shard's part of them.</param>
+    /// <param name="shards">The shards, see <see cref="ShardPlan"/>; a single one is a file without an index.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public static void Write(
+        TensorSource weights, string folder, Func<TensorSource, SafetensorsWriter> plan, IReadOnlyList<IReadOnlyList<int>> shards, CancellationToken cancellationToken)
     {
         Directory.CreateDirectory(folder);
-        List<List<int>> shards = Divide(weights.Manifest, shardBytesMax);
         if (shards.Count <= 1)
         {
             plan(weights).WriteFile(Path.Combine(folder, Checkpoint.FileName), cancellationToken);
@@ -55,25 +64,5 @@ public static class CheckpointWriter
         // The index last: until it is there, the folder holds no checkpoint.
         string index = JsonSerializer.Serialize(new { metadata = new { total_size = weights.Manifest.ByteLength }, weight_map = shardByTensor }, Indented);
         DurableFile.WriteText(Path.Combine(folder, Checkpoint.IndexName), index);
-    }
-
-    private static List<List<int>> Divide(TensorManifest manifest, long shardBytesMax)
-    {
-        var shards = new List<List<int>>();
-        long bytes = long.MaxValue;
-        for (int tensor = 0; tensor < manifest.Count; tensor++)
-        {
-            long length = manifest[tensor].ByteLength;
-            if (shards.Count == 0 || bytes > shardBytesMax - length)
-            {
-                shards.Add([]);
-                bytes = 0;
-            }
-
-            shards[^1].Add(tensor);
-            bytes += length;
-        }
-
-        return shards;
     }
 }

@@ -34,6 +34,9 @@ public sealed record LlamaConfig
     /// <summary>The base of the rotary frequencies (<c>rope_theta</c>).</summary>
     public double RopeTheta { get; init; } = 10000;
 
+    /// <summary>How the rotary frequencies are stretched, or null (<c>rope_scaling</c>).</summary>
+    public RopeScaling? RopeScaling { get; init; }
+
     /// <summary>Whether the output head is the embedding itself (<c>tie_word_embeddings</c>).</summary>
     public bool TiedEmbeddings { get; init; }
 
@@ -47,7 +50,7 @@ public sealed record LlamaConfig
     /// <param name="folder">The checkpoint's folder.</param>
     /// <exception cref="ModelFormatException">
     /// There is no config.json; a key is missing or out of range; or it asks for what is not supported: another model_type,
-    /// hidden_act other than silu, attention_bias, mlp_bias, rope_scaling.
+    /// hidden_act other than silu, attention_bias, mlp_bias, a rope_type other than llama3.
     /// </exception>
     public static LlamaConfig Load(string folder) => LlamaConfigReader.Read(folder);
 }

@@ -14,6 +14,9 @@ internal sealed class LlamaConfigReader
         _root = root;
     }
 
+    /// <summary>Where newer files have all that is about rotary positions.</summary>
+    private JsonElement? RopeParameters => Find(_root, "rope_parameters") is { ValueKind: JsonValueKind.Object } parameters ? parameters : null;
+
     public static LlamaConfig Read(string folder)
     {
         string path = Path.Combine(folder, "config.json");
@@ -56,7 +59,8 @@ internal sealed class LlamaConfigReader
             VocabularySize = vocabulary,
             PositionsMax = OptionalSize("max_position_embeddings") ?? 2048,
             NormEpsilon = (float)Positive(_root, "rms_norm_eps", 1e-6),
-            RopeTheta = Theta(),
+            RopeTheta = Positive(RopeParameters ?? _root, "rope_theta", 10000),
+            RopeScaling = Scaling(),
             TiedEmbeddings = Flag("tie_word_embeddings"),
             BosTokenId = TokenIds("bos_token_id", vocabulary) is [int bos, ..] ? bos : null,
             EosTokenIds = TokenIds("eos_token_id", vocabulary),
@@ -73,11 +77,6 @@ internal sealed class LlamaConfigReader
             {
                 throw Wrong(flag, "true is not supported: linear layers have no bias here");
             }
-        }
-
-        if (Find(_root, "rope_scaling") is { } scaling)
-        {
-            throw Wrong("rope_scaling", $"{scaling.GetRawText()} is not supported; only null is");
         }
     }
 
@@ -99,20 +98,30 @@ internal sealed class LlamaConfigReader
         }
     }
 
-    /// <summary>The rotary base: at the top, or among rope_parameters where newer files have it.</summary>
-    private double Theta()
+    /// <summary>The stretching of the rotary frequencies: under rope_scaling, or among rope_parameters where newer files have it.</summary>
+    private RopeScaling? Scaling()
     {
-        if (Find(_root, "rope_parameters") is not { ValueKind: JsonValueKind.Object } parameters)
+        string key = RopeParameters is null ? "rope_scaling" : "rope_parameters";
+        if (Find(_root, key) is not { } scaling)
         {
-            return Positive(_root, "rope_theta", 10000);
+            return null;
         }
 
-        if (Find(parameters, "rope_type") is { } type && type.GetRawText() != "\"default\"")
+        // Early files say type, not rope_type.
+        string type = scaling.ValueKind == JsonValueKind.Object ? (Find(scaling, "rope_type") ?? Find(scaling, "type"))?.GetRawText() ?? "\"default\"" : scaling.GetRawText();
+        if (type == "\"default\"")
         {
-            throw Wrong("rope_parameters.rope_type", $"{type.GetRawText()} is not supported; only \"default\" is");
+            return null;
         }
 
-        return Positive(parameters, "rope_theta", 10000);
+        if (type != "\"llama3\"")
+        {
+            throw Wrong($"{key}.rope_type", $"{type} is not supported; only \"default\" and \"llama3\" are");
+        }
+
+        double Required(string name) => Find(scaling, name) is not null ? Positive(scaling, name, 0) : throw Wrong($"{key}.{name}", "missing; a positive number is expected");
+        var read = new RopeScaling(Required("factor"), Required("low_freq_factor"), Required("high_freq_factor"), Required("original_max_position_embeddings"));
+        return read.HighFrequencyFactor > read.LowFrequencyFactor ? read : throw Wrong($"{key}.high_freq_factor", $"{read.HighFrequencyFactor} is not larger than low_freq_factor, {read.LowFrequencyFactor}");
     }
 
     private int Size(string key) => OptionalSize(key) ?? throw Wrong(key, "missing; a positive integer is expected");

@@ -23,7 +23,7 @@ internal sealed class LlamaPass : IDisposable
         _weights = model.Tensors;
         _workers = workers;
         _heads = new AttentionHeads(_config.HeadCount, _config.KeyValueHeadCount, _config.HeadLength);
-        _rope = new Rope(_config.HeadLength, _config.RopeTheta, lengthMax);
+        _rope = new Rope(_config.HeadLength, _config.RopeTheta, _config.RopeScaling, lengthMax);
         _activations = new LlamaActivations(_config, rowsMax, forTraining);
     }
 

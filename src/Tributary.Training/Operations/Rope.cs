@@ -6,7 +6,7 @@ namespace Tributary.Training.Operations;
 
 /// <summary>
 /// Rotary position embedding in Hugging Face's layout: element i of a head is turned together with element i + half, by
-/// position * theta^(-i / half).
+/// position * theta^(-i / half), or by what a <see cref="RopeScaling"/> makes of that.
 /// </summary>
 /// <remarks>Su et al., "RoFormer" (2021); the layout is that of transformers' rotate_half.</remarks>
 internal sealed unsafe class Rope : IDisposable
@@ -16,7 +16,7 @@ internal sealed unsafe class Rope : IDisposable
     private readonly FloatBuffer _sines;
 
     /// <summary>Computes the angles of the positions from 0 up to but without <paramref name="positions"/>.</summary>
-    public Rope(int headLength, double theta, int positions)
+    public Rope(int headLength, double theta, RopeScaling? scaling, int positions)
     {
         _half = headLength / 2;
         Positions = positions;
@@ -26,6 +26,7 @@ internal sealed unsafe class Rope : IDisposable
         {
             // Frequencies and angles are fp32 where models are made, so they are here.
             float frequency = (float)(1 / Math.Pow(theta, (float)i / _half));
+            frequency = scaling?.Stretch(frequency) ?? frequency;
             for (int position = 0; position < positions; position++)
             {
                 float angle = position * frequency;

@@ -23,7 +23,7 @@ internal sealed class LlamaDecoder : IDisposable
         _model = model;
         _config = model.Config;
         _positionsMax = positionsMax;
-        _rope = new Rope(_config.HeadLength, _config.RopeTheta, positionsMax);
+        _rope = new Rope(_config.HeadLength, _config.RopeTheta, _config.RopeScaling, positionsMax);
         int width = _config.KeyValueHeadCount * _config.HeadLength;
         _keys = [.. model.Tensors.Layers.Select(_ => new FloatBuffer((long)positionsMax * width))];
         _values = [.. model.Tensors.Layers.Select(_ => new FloatBuffer((long)positionsMax * width))];

@@ -53,6 +53,13 @@ public sealed class LlamaConfigTests
     }
 
     [Theory]
+    [InlineData("rope_scaling")]
+    [InlineData("rope_parameters")]
+    public void Llama_3_1s_stretching_is_read_from_either_place(string key) =>
+        Load(With(key, """{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}"""))
+            .RopeScaling.ShouldBe(new RopeScaling(8, 1, 4, 8192));
+
+    [Theory]
     [InlineData("model_type", "\"mistral\"")]
     [InlineData("model_type", "null")]
     [InlineData("hidden_act", "\"gelu\"")]
@@ -60,6 +67,8 @@ public sealed class LlamaConfigTests
     [InlineData("mlp_bias", "true")]
     [InlineData("mlp_bias", "1")]
     [InlineData("rope_scaling", """{"rope_type": "llama3"}""")]
+    [InlineData("rope_scaling", """{"type": "linear", "factor": 2.0}""")]
+    [InlineData("rope_scaling", """{"rope_type": "llama3", "factor": 8.0, "low_freq_factor": 4.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}""")]
     [InlineData("rope_parameters", """{"rope_type": "yarn"}""")]
     [InlineData("hidden_size", "null")]
     [InlineData("hidden_size", "63")]

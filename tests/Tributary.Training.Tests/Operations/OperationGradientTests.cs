@@ -91,7 +91,7 @@ public sealed class OperationGradientTests
         })];
         using FloatBuffer x = Numbers.Random(size, 1), dy = Numbers.Random(size, 2);
         double[] before = x.Doubles(), weights = dy.Doubles();
-        using var rope = new Rope(length, 100, 10);
+        using var rope = new Rope(length, 100, scaling: null, 10);
         rope.Apply(x.Matrix(positions.Length, Heads * length), positions, backward: false);
         rope.Apply(dy.Matrix(positions.Length, Heads * length), positions, backward: true);
         x.ShouldBeNear(Reference(before), Tolerance, "y");
