@@ -49,9 +49,9 @@ internal static class BenchStreamingCommand
     {
         var command = new Command(RoleProcess.Verb[^1], "A process of 'bench streaming', which starts it; reads its settings on stdin") { RoleName };
         command.Hidden = true;
-        command.SetAction((parsed, _) => Failures.GuardAsync(parsed, async () =>
+        command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, async () =>
         {
-            await StreamingRole.RunAsync(Console.In, Console.Out, TimeProvider.System);
+            await StreamingRole.RunAsync(Console.In, Console.Out, TimeProvider.System, cancellationToken);
             return 0;
         }));
         return command;

@@ -44,16 +44,26 @@ internal sealed class ChildProcess : IAsyncDisposable
             RedirectStandardOutput = true,
             RedirectStandardError = true,
         };
+        ChildProcess child;
         try
         {
-            var child = new ChildProcess(name, Process.Start(start)!);
-            group?.Add(child.Id);
-            child.Write("go");
-            return child;
+            child = new ChildProcess(name, Process.Start(start)!);
         }
         catch (Win32Exception e)
         {
             throw new UsageException($"'sh' cannot be started, which starts the experiment's processes: {e.Message}", e);
+        }
+
+        try
+        {
+            group?.Add(child.Id);
+            child.Write("go");
+            return child;
+        }
+        catch
+        {
+            child.Kill();
+            throw;
         }
     }
 

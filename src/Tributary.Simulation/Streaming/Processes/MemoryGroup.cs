@@ -78,8 +78,8 @@ public sealed class MemoryGroup : IDisposable
         Write(_files.Limit, _limitBytes);
         if (File.Exists(Path.Combine(_folder, _files.Swap)))
         {
-            // Nothing is gained by moving to a disk what the limit was to forbid. In version 1 the figure is of memory and swap together.
-            Write(_files.Swap, _files == Files.VersionOne ? _limitBytes : 0);
+            // What the limit forbids should not go to a swap disk instead.
+            Write(_files.Swap, 0);
         }
     }
 
@@ -104,7 +104,7 @@ public sealed class MemoryGroup : IDisposable
     private sealed record Files(string Limit, string Swap, string Peak, bool PeakCanBeSetBack, string Hits, string? HitsKey, string Kills)
     {
         public static Files VersionOne { get; } = new(
-            "memory.limit_in_bytes", "memory.memsw.limit_in_bytes", "memory.max_usage_in_bytes", true, "memory.failcnt", null, "memory.oom_control");
+            "memory.limit_in_bytes", "memory.swappiness", "memory.max_usage_in_bytes", true, "memory.failcnt", null, "memory.oom_control");
 
         public static Files VersionTwo { get; } = new("memory.max", "memory.swap.max", "memory.peak", false, "memory.events", "max", "memory.events");
     }

@@ -10,11 +10,12 @@ public static class StreamingRole
     /// <param name="input">The process's stdin.</param>
     /// <param name="output">The process's stdout.</param>
     /// <param name="time">The system's clock, whose timestamps other processes can compare.</param>
+    /// <param name="cancellationToken">Ends it, too.</param>
     /// <exception cref="UsageException">The settings cannot be read.</exception>
     /// <exception cref="OperationCanceledException">It was told to end before its work was done.</exception>
-    public static async Task RunAsync(TextReader input, TextWriter output, TimeProvider time)
+    public static async Task RunAsync(TextReader input, TextWriter output, TimeProvider time, CancellationToken cancellationToken)
     {
-        var console = new RoleConsole(input, output, new CancellationTokenSource());
+        var console = new RoleConsole(input, output, CancellationTokenSource.CreateLinkedTokenSource(cancellationToken));
         RoleSettings settings = await console.SettingsAsync();
         await (settings switch
         {
