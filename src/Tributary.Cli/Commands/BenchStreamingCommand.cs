@@ -26,8 +26,12 @@ internal static class BenchStreamingCommand
     private static readonly Option<bool> RoundTrip = new("--round-trip") { Description = "Have each site return a changed model, and make the mean of them" };
     private static readonly Option<int> Sites = new("--sites") { Description = "The number of sites, each a process", DefaultValueFactory = _ => 1 };
     private static readonly Option<int> Runs = new("--runs") { Description = "How often everything is measured, one round after the other", DefaultValueFactory = _ => 3 };
-    private static readonly Option<DirectoryInfo?> Work = new("--work") { Description = "The folder to write in; everything is removed again [default: the system's folder for temporary files]" };
-    private static readonly Option<int?> MemoryLimit = new("--memory-limit") { Description = "MiB of memory for server and sites together, page cache included; needs the right to make memory cgroups" };
+    private static readonly Option<DirectoryInfo?> Work = new("--work") { Description = "The folder to write in; everything is removed again [default: the folder for temporary files]" };
+    private static readonly Option<int?> MemoryLimit = new("--memory-limit")
+    {
+        Description = "MiB of memory for server and sites together, page cache included; needs the right to make memory cgroups",
+    };
+
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document with every run on stdout, progress on stderr" };
     private static readonly Argument<string> RoleName = new("name") { Description = "What it is called, for people who look at lists of processes" };
 

@@ -15,7 +15,9 @@ internal static class StreamingTable
     public static void PrintSetup(StreamingSetup setup)
     {
         TextWriter writer = Console.Error;
-        string memory = setup.MemoryLimitBytes is { } limit ? $"a limit of {Output.Bytes(limit)} for all processes with their page cache" : $"{Output.Bytes(setup.MemoryAvailableBytes)} of memory available";
+        string memory = setup.MemoryLimitBytes is { } limit
+            ? $"a limit of {Output.Bytes(limit)} for all processes with their page cache"
+            : $"{Output.Bytes(setup.MemoryAvailableBytes)} of memory available";
         string cached = setup.ModelFitsMemory
             ? "the model fits into it, so it is in the page cache when each measurement starts"
             : "the model does not fit into it, so only a part of it is in the page cache when a measurement starts";
@@ -30,11 +32,11 @@ internal static class StreamingTable
         bool roundTrip = report.Setup.RoundTrip;
         string[] names =
         [
-            "precision", "streaming", "message MiB", "server MB", "site MB", "sum MB", "verified s", "read s",
-            .. roundTrip ? new[] { "returned s", "merge s" } : [], "job s", "of socket",
+            "precision", "streaming", "message\nMiB", "server\nMB", "site\nMB", "sum\nMB", "verified\ns", "read\ns",
+            .. roundTrip ? new[] { "returned\ns", "merge\ns" } : [], "job\ns", "of\nsocket",
         ];
         Table table = new Table().Border(TableBorder.Simple);
-        table.AddColumns([.. names.Select((name, i) => i < 2 ? new TableColumn(name).NoWrap() : new TableColumn(name).RightAligned())]);
+        table.AddColumns([.. names.Select((name, i) => i < 2 ? new TableColumn(name).NoWrap() : new TableColumn(name).RightAligned().NoWrap())]);
         foreach (StreamingSummary row in report.Jobs)
         {
             table.AddRow(
@@ -50,15 +52,17 @@ internal static class StreamingTable
         foreach (FloorSummary floor in report.Floors)
         {
             string buffer = floor.BufferBytes is { } bytes ? $", buffers of {Output.Bytes(bytes)}" : string.Empty;
-            Consoles.Out.WriteLine($"floor: {floor.Floor} of the model's {Output.Bytes(report.Setup.ModelBytes)}{buffer}: {Cell(floor.Seconds, 1, 2)} s");
+            Consoles.Out.WriteLine($"floor: {floor.Floor} of the model's {Output.Bytes(report.Setup.ModelBytes)}{buffer}: {Cell(floor.Seconds, 1, 2, ", ")} s");
         }
 
+        string runs = report.Setup.Runs == 1 ? "One run" : $"Medians (and least-largest) of {report.Setup.Runs} runs";
         Console.Out.WriteLine(
             $"""
 
-            Medians{(report.Setup.Runs > 1 ? " (least to largest)" : string.Empty)} of {report.Setup.Runs} run{(report.Setup.Runs == 1 ? string.Empty : "s")}. Memory: peak resident sets of server, largest site, and all processes together.
+            {runs}. Memory: peak resident sets of server, largest site, and all processes together.
             Seconds from the begin of the job until every site had the message verified, had read all of the model at its original
-            precision{(roundTrip ? ", and its result was at the server; the merge alone;" : ",")} and until the job had ended. Of socket: the job to the bare socket, which moves the model once.
+            precision{(roundTrip ? ", and its result was at the server; the merge alone;" : ",")} and until the job had ended.
+            Of socket: the job's time to the bare socket's, which moves the model once.
             """);
         PrintGroups(report);
     }
@@ -84,12 +88,13 @@ internal static class StreamingTable
         return $"memory group of {Output.Bytes(usages[0].LimitBytes)}: peak {Output.Bytes(usages.Max(usage => usage.PeakBytes))}, {hit}";
     }
 
-    private static string Cell(Spread spread, double unit, int digits)
+    /// <summary>The median, and where they differ the least and the largest: below it in a table, behind it in a line.</summary>
+    private static string Cell(Spread spread, double unit, int digits, string separator = "\n")
     {
         string median = Figure(spread.Median / unit, digits);
         string least = Figure(spread.Min / unit, digits);
         string largest = Figure(spread.Max / unit, digits);
-        return least == largest ? median : $"{median} ({least} to {largest})";
+        return least == largest ? median : $"{median}{separator}{least}-{largest}";
     }
 
     private static string Figure(double value, int digits) => value.ToString($"F{digits}", CultureInfo.InvariantCulture);

@@ -50,9 +50,10 @@ public sealed class RoleProcessTests : IDisposable
     [Fact]
     public async Task A_process_whose_settings_are_wrong_says_so()
     {
-        await using RoleProcess site = RoleProcess.Start(StreamingModel.Program, "site-1", new ServerSettings(Rounds, false, _folder["nowhere"], _folder["server"], 0, new Dictionary<string, string>()), null);
-        JobFailedException failure = await Should.ThrowAsync<JobFailedException>(() => site.UntilAsync<RoleReady>(static _ => { }, Cancelled));
-        failure.Message.ShouldContain("the process 'site-1' ended with exit code 2");
+        var settings = new ServerSettings(Rounds, false, _folder["nowhere"], _folder["server"], 0, new Dictionary<string, string>());
+        await using RoleProcess server = RoleProcess.Start(StreamingModel.Program, "server", settings, null);
+        JobFailedException failure = await Should.ThrowAsync<JobFailedException>(() => server.UntilAsync<RoleReady>(static _ => { }, Cancelled));
+        failure.Message.ShouldContain("the process 'server' ended with exit code 2");
         failure.Message.ShouldContain(_folder["nowhere"]);
     }
 
