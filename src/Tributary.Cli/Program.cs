@@ -11,4 +11,5 @@ if (parsed.Action is ParseErrorAction)
     return Failures.Usage(parsed);
 }
 
-return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false });
+// After Ctrl-C a verb ends its processes and removes what it has half-written, which may be gigabytes.
+return await parsed.InvokeAsync(new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = TimeSpan.FromSeconds(30) });

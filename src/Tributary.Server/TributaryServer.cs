@@ -101,7 +101,19 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="report">Told what happens, from several threads.</param>
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
-    public async Task<JobRecord> RunJobAsync(Job job, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    public Task<JobRecord> RunJobAsync(Job job, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken) =>
+        RunJobAsync(job, Controllers.Create(job.Workflow), initial, report, cancellationToken);
+
+    /// <summary>
+    /// Runs a job of a workflow of one's own to its end. A job of that name that was cut short in this folder goes on where it was.
+    /// </summary>
+    /// <param name="job">The job; its <see cref="Job.Workflow"/> only names the controller for people.</param>
+    /// <param name="controller">The workflow.</param>
+    /// <param name="initial">The weights it starts from; read until the job ends.</param>
+    /// <param name="report">Told what happens, from several threads.</param>
+    /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
+    /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
+    public async Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         Journal.AddJob(job);
         var folder = new JobFolder(Options.Folder, job.Name);
@@ -113,7 +125,7 @@ public sealed class TributaryServer : IAsyncDisposable
 
         try
         {
-            await Controllers.Create(job.Workflow).RunAsync(run, cancellationToken);
+            await controller.RunAsync(run, cancellationToken);
             Journal.EndJob(job.Name, failure: null);
             return JobRecord.Read(Journal, folder, job);
         }

@@ -11,7 +11,8 @@ public static class TributaryProgram
 {
     private static readonly string Configuration = AppContext.BaseDirectory.Contains("/Debug/", StringComparison.Ordinal) ? "Debug" : "Release";
 
-    private static readonly string Assembly = Path.Combine(Repository.Root, "src", "Tributary.Cli", "bin", Configuration, "net10.0", "tributary.dll");
+    /// <summary>What <c>dotnet</c> is given to run.</summary>
+    public static readonly string Assembly = Path.Combine(Repository.Root, "src", "Tributary.Cli", "bin", Configuration, "net10.0", "tributary.dll");
 
     public static Task<ProgramResult> RunAsync(string folder, CancellationToken cancellationToken, params string[] arguments) =>
         RunAsync(folder, static _ => false, cancellationToken, arguments);

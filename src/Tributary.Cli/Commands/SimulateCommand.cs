@@ -83,7 +83,7 @@ internal static class SimulateCommand
         Job job = file.Job;
         if (parsed.GetValue(PrecisionName) is { } precision)
         {
-            job = job with { Precision = new JobPrecision(Known(precision), Known(precision)) };
+            job = job with { Precision = new JobPrecision(Choices.Precision(precision), Choices.Precision(precision)) };
         }
 
         return file with
@@ -91,26 +91,11 @@ internal static class SimulateCommand
             Job = job with
             {
                 Rounds = parsed.GetValue(Rounds) is { } rounds ? rounds >= 1 ? rounds : throw new UsageException("--rounds should be at least 1") : job.Rounds,
-                Streaming = Choice(parsed.GetValue(StreamingName), "--streaming", job.Streaming),
-                Exchange = Choice(parsed.GetValue(ExchangeName), "--exchange", job.Exchange),
+                Streaming = parsed.GetValue(StreamingName) is { } streaming ? Choices.Parse<Streaming>(streaming, "--streaming") : job.Streaming,
+                Exchange = parsed.GetValue(ExchangeName) is { } exchange ? Choices.Parse<Exchange>(exchange, "--exchange") : job.Exchange,
                 Seed = parsed.GetValue(Seed) ?? job.Seed,
             },
         };
-    }
-
-    private static string Known(string precision) =>
-        Precision.TryParse(precision, out _) ? precision : throw new UsageException($"--precision is '{precision}', but should be one of {string.Join(", ", Precision.All.Select(codec => codec.Name))}");
-
-    private static T Choice<T>(string? text, string option, T otherwise)
-        where T : struct, Enum
-    {
-        if (text is null)
-        {
-            return otherwise;
-        }
-
-        string[] names = [.. Enum.GetNames<T>().Select(name => name.ToLowerInvariant())];
-        return names.Contains(text) ? Enum.Parse<T>(text, ignoreCase: true) : throw new UsageException($"{option} is '{text}', but should be one of {string.Join(", ", names)}");
     }
 
     /// <summary>out/NAME, or with the next number where another run lies there; the same run, cut short, is gone on with.</summary>

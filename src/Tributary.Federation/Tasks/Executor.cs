@@ -4,7 +4,7 @@ namespace Tributary.Federation.Tasks;
 public abstract class Executor : IDisposable
 {
     /// <summary>Does one task. The model it returns may be read until the executor is given its next task.</summary>
-    /// <param name="task">The task; its model may be read until this method's task completes.</param>
+    /// <param name="task">The task; its model may be read until this method's task completes, and after it through the model that is returned.</param>
     /// <param name="progress">Told how far the work has come.</param>
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="TaskFailedException">The work cannot be done; the message says why and what to do.</exception>

@@ -11,6 +11,16 @@ namespace Tributary.Federation.Workflows;
 /// </summary>
 public sealed class FedAvg : Controller
 {
+    /// <summary>The next global model: the mean of the updates, weighted by their samples; nothing is read yet.</summary>
+    /// <param name="received">The model that the sites were sent.</param>
+    /// <param name="results">Their results, each with an update.</param>
+    /// <exception cref="TensorFormatException">The updates do not hold the same tensors.</exception>
+    public static TensorSource Average(GlobalModel received, IReadOnlyList<SiteResult> results)
+    {
+        var mean = new WeightedMean([.. results.Select(result => (result.Update!, (double)result.Samples))]);
+        return results[0].Kind == MessageKind.Delta ? new AppliedDelta(received.Weights, mean) : mean;
+    }
+
     /// <inheritdoc/>
     public override async Task RunAsync(ControllerContext context, CancellationToken cancellationToken)
     {
@@ -26,12 +36,6 @@ public sealed class FedAvg : Controller
 
         var evaluate = new TaskRequest(TaskNames.Evaluate, context.Job.Rounds + 1, global);
         context.RecordLoss(global, HeldOutLoss(evaluate.Round, await context.BroadcastAsync(evaluate, cancellationToken)));
-    }
-
-    private static TensorSource Average(GlobalModel received, IReadOnlyList<SiteResult> results)
-    {
-        var mean = new WeightedMean([.. results.Select(result => (result.Update!, (double)result.Samples))]);
-        return results[0].Kind == MessageKind.Delta ? new AppliedDelta(received.Weights, mean) : mean;
     }
 
     /// <summary>The loss of the model that the sites received, weighted by their held-out response tokens.</summary>

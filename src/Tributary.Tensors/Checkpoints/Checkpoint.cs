@@ -31,6 +31,9 @@ public sealed class Checkpoint : TensorSource
     /// <inheritdoc/>
     public override bool IsStored => _parts.All(part => part.Tensors.IsStored);
 
+    /// <summary>The paths of its weight files, in the order of its tensors.</summary>
+    public IReadOnlyList<string> Files => [.. _parts.Select(part => part.Path)];
+
     /// <summary>Opens a checkpoint of plain safetensors files.</summary>
     /// <param name="path">A .safetensors file or a folder.</param>
     /// <exception cref="FileNotFoundException">There are no weights there; the message says what was looked for.</exception>

@@ -1,0 +1,77 @@
+using Tributary.Federation.Workflows;
+using Tributary.Simulation.Streaming.Processes;
+
+namespace Tributary.Simulation.Streaming;
+
+/// <summary>
+/// Where one measurement takes place, alike for all: an empty folder, nothing that waits to be written, the model's files read once, and
+/// a memory group where there is a limit. All of it is gone afterwards.
+/// </summary>
+internal sealed class MeasurementPlace : IDisposable
+{
+    private MeasurementPlace(string folder, MemoryGroup? group)
+    {
+        Folder = folder;
+        Group = group;
+    }
+
+    public string Folder { get; }
+
+    public MemoryGroup? Group { get; }
+
+    public static async Task<MeasurementPlace> PrepareAsync(string folder, StreamedModel model, long? limitBytes, CancellationToken cancellationToken)
+    {
+        MemoryGroup? group = limitBytes is { } limit ? MemoryGroup.Create(limit) : null;
+        var place = new MeasurementPlace(folder, group);
+        try
+        {
+            Directory.CreateDirectory(folder);
+            await ChildProcess.RunAsync("sync", [], null, cancellationToken);
+            if (group is not null)
+            {
+                // A page counts where it was first read: forgotten here and read again there, the model's pages are the group's.
+                await ReadAsync(model, ["iflag=nocache", "count=0"], null, cancellationToken);
+            }
+
+            await ReadAsync(model, ["bs=1M"], group, cancellationToken);
+            group?.Restart();
+            return place;
+        }
+        catch
+        {
+            place.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>Measures here. Where the memory limit made it fail, the error says so.</summary>
+    public async Task<T> MeasureAsync<T>(Func<Task<T>> measure)
+    {
+        try
+        {
+            return await measure();
+        }
+        catch (JobFailedException e) when (Group?.Usage() is { Kills: > 0 } usage)
+        {
+            throw new JobFailedException($"the memory limit of {usage.LimitBytes >> 20} MiB is too small, so that the system killed a process; give a larger one. {e.Message}", e);
+        }
+    }
+
+    public void Dispose()
+    {
+        if (Directory.Exists(Folder))
+        {
+            Directory.Delete(Folder, recursive: true);
+        }
+
+        Group?.Dispose();
+    }
+
+    private static async Task ReadAsync(StreamedModel model, string[] how, MemoryGroup? group, CancellationToken cancellationToken)
+    {
+        foreach (string file in model.Files)
+        {
+            await ChildProcess.RunAsync("dd", [$"if={file}", "of=/dev/null", "status=none", .. how], group, cancellationToken);
+        }
+    }
+}
