@@ -17,6 +17,9 @@ public sealed class StagedFile : ByteSource
     /// <summary>What is appended to the final name until the file is complete.</summary>
     public const string PartialSuffix = ".partial";
 
+    // Bytes that reach the file between two flushes, so that the disk works while others still arrive.
+    private const long FlushBytes = 64 << 20;
+
     private readonly Lock _gate = new();
     private readonly SafeFileHandle _handle;
     private readonly bool _keepPartial;
@@ -27,6 +30,8 @@ public sealed class StagedFile : ByteSource
 
     // Bytes that are in the file and may be read.
     private readonly RangeSet _visible = new();
+    private Task _flushing = Task.CompletedTask;
+    private long _unflushed;
     private TaskCompletionSource? _changed;
     private Exception? _failure;
     private bool _completed;
@@ -219,11 +224,17 @@ public sealed class StagedFile : ByteSource
     /// <exception cref="IOException">The file cannot be flushed or renamed.</exception>
     public void Complete()
     {
+        WaitForFlush();
         lock (_gate)
         {
             if (_completed)
             {
                 return;
+            }
+
+            if (_failure is not null)
+            {
+                throw new IOException($"{FilePath} cannot be completed: {_failure.Message}", _failure);
             }
 
             if (_visible.Gaps(0, Length) is [var gap, ..])
@@ -255,6 +266,7 @@ public sealed class StagedFile : ByteSource
             Fail(new IOException("whoever wrote it gave up."));
         }
 
+        WaitForFlush();
         _handle.Dispose();
         _chunks?.Dispose();
         if (!_completed && !_keepPartial)
@@ -302,9 +314,39 @@ public sealed class StagedFile : ByteSource
             _visible.Add(from, to);
             changed = _changed;
             _changed = null;
+            _unflushed += to - from;
+            if (_unflushed >= FlushBytes && _flushing.IsCompleted && !_disposed)
+            {
+                _unflushed = 0;
+                _flushing = Task.Run(FlushSoon);
+            }
         }
 
         changed?.SetResult();
+    }
+
+    /// <summary>Begins to bring to the disk what was written. A fault is told to one flush only, so it is kept until the file is completed.</summary>
+    private void FlushSoon()
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(_handle);
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException)
+        {
+            Fail(e);
+        }
+    }
+
+    private void WaitForFlush()
+    {
+        Task flushing;
+        lock (_gate)
+        {
+            flushing = _flushing;
+        }
+
+        flushing.Wait();
     }
 
     private void CheckRange(long offset, long count)
