@@ -128,8 +128,8 @@ public sealed partial class PythonReaderTests : IDisposable
     public void The_levels_of_int8_in_the_document_are_those_that_are_used()
     {
         string document = File.ReadAllText(Path.Combine(Repository.Root, "docs/WIRE-FORMAT.md"));
-        float[] listed = [.. LevelList().Match(document).Groups["it"].Value.Split([',', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries).Select(text => float.Parse(text, CultureInfo.InvariantCulture))];
-        listed.ShouldBe(DynamicLevels.Table.Values[128..].ToArray());
+        string[] listed = LevelList().Match(document).Groups["it"].Value.Split([',', '\n'], StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        listed.Select(text => float.Parse(text, CultureInfo.InvariantCulture)).ShouldBe(DynamicLevels.Table.Values[128..].ToArray());
     }
 
     private static byte[] Malformed(string fault)
@@ -165,7 +165,11 @@ public sealed partial class PythonReaderTests : IDisposable
     /// <summary>Every type, several tiles, odd ends, an empty tensor and a scalar.</summary>
     private string WriteMessage(string precision)
     {
-        float[] hard = [.. TestValues.HeavyTailed(8192, seed: 1), .. new float[128], .. TestValues.Gaussian(4096, seed: 3, scale: 1e-39), .. TestValues.AnyFinite(8192, seed: 4), .. TestValues.Gaussian(61, seed: 5)];
+        float[] hard =
+        [
+            .. TestValues.HeavyTailed(8192, seed: 1), .. new float[128], .. TestValues.Gaussian(4096, seed: 3, scale: 1e-39), .. TestValues.AnyFinite(8192, seed: 4),
+            .. TestValues.Gaussian(61, seed: 5),
+        ];
         using var dense = new MemorySource(
             MemorySource.Gaussian("wide", DType.F32, [1049, 1000], 6, 0.02f),
             MemorySource.F32("hard", [hard.Length], hard),

@@ -17,7 +17,7 @@ internal static class NewModelCommand
     private static readonly Option<string?> Dtype = new("--dtype") { Description = "F32 or BF16 [default: BF16 for llama-3.1-8b, F32 for the others]" };
     private static readonly Option<ulong> Seed = new("--seed") { Description = "The seed of the weights", DefaultValueFactory = _ => 1 };
     private static readonly Option<int?> Shards = new("--shards") { Description = "The number of weight files [default: as many as needed at 5 GB each]" };
-    private static readonly Option<double> Scale = new("--scale") { Description = "The share of the model's bytes: the same tensors, narrower, with a smaller vocabulary", DefaultValueFactory = _ => 1 };
+    private static readonly Option<double> Scale = new("--scale") { Description = "The share of the model's bytes: the same tensors, narrower, fewer tokens", DefaultValueFactory = _ => 1 };
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document on stdout" };
 
     /// <summary>The presets, for messages.</summary>
@@ -25,7 +25,10 @@ internal static class NewModelCommand
 
     public static Command Create()
     {
-        var command = new Command("new", "Write a checkpoint with the tensors of a well-known model and random weights, to measure with; without a tokenizer") { Preset, Out, Dtype, Seed, Shards, Scale, Json };
+        var command = new Command("new", "Write a checkpoint with the tensors of a well-known model and random weights, to measure with; without a tokenizer")
+        {
+            Preset, Out, Dtype, Seed, Shards, Scale, Json,
+        };
         command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => Task.FromResult(Run(parsed, cancellationToken))));
         return command.WithExamples(
             "model new --preset llama-3.2-1b --out models/llama-1b",
@@ -72,7 +75,8 @@ internal static class NewModelCommand
         double least = preset.Architecture.ShareMin();
         return scale >= least && scale <= 1 ? preset.Architecture.Scaled(scale) : throw new UsageException(string.Create(
             CultureInfo.InvariantCulture,
-            $"--scale is {scale}, but should be from {Math.Ceiling(least * 1e6) / 1e6:0.######} to 1: below that, {preset.Architecture.Layers} layers of {preset.Architecture.Heads} heads leave too little for the other tensors of {preset.Name}"));
+            $"--scale is {scale}, but should be from {Math.Ceiling(least * 1e6) / 1e6:0.######} to 1: below that, "
+            + $"{preset.Architecture.Layers} layers of {preset.Architecture.Heads} heads leave too little for the other tensors of {preset.Name}"));
     }
 
     private static IReadOnlyList<IReadOnlyList<int>> PlanShards(TensorManifest manifest, int? count) => count switch
@@ -108,7 +112,8 @@ internal static class NewModelCommand
 
         int weightFiles = files.Count(file => file.EndsWith(".safetensors", StringComparison.Ordinal));
         string masks = manifest.ElementCount == parameters ? string.Empty : $" and {manifest.ElementCount - parameters:N0} elements of causal masks";
-        Console.Out.WriteLine($"{folder}: {manifest.Count} tensors, {parameters:N0} parameters{masks}, {Output.Bytes(manifest.ByteLength)} of {dtype.Name()} in {weightFiles} file{(weightFiles == 1 ? string.Empty : "s")}");
+        string where = weightFiles == 1 ? "1 file" : $"{weightFiles} files";
+        Console.Out.WriteLine($"{folder}: {manifest.Count} tensors, {parameters:N0} parameters{masks}, {Output.Bytes(manifest.ByteLength)} of {dtype.Name()} in {where}");
         Console.Out.WriteLine("random weights, and a config.json that describes them; there is no tokenizer");
     }
 }

@@ -121,7 +121,9 @@ internal sealed class LlamaConfigReader
 
         double Required(string name) => Find(scaling, name) is not null ? Positive(scaling, name, 0) : throw Wrong($"{key}.{name}", "missing; a positive number is expected");
         var read = new RopeScaling(Required("factor"), Required("low_freq_factor"), Required("high_freq_factor"), Required("original_max_position_embeddings"));
-        return read.HighFrequencyFactor > read.LowFrequencyFactor ? read : throw Wrong($"{key}.high_freq_factor", $"{read.HighFrequencyFactor} is not larger than low_freq_factor, {read.LowFrequencyFactor}");
+        return read.HighFrequencyFactor > read.LowFrequencyFactor
+            ? read
+            : throw Wrong($"{key}.high_freq_factor", $"{read.HighFrequencyFactor} is not larger than low_freq_factor, {read.LowFrequencyFactor}");
     }
 
     private int Size(string key) => OptionalSize(key) ?? throw Wrong(key, "missing; a positive integer is expected");
