@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Tributary.Tensors;
 
 namespace Tributary.Federation.Aggregation;
@@ -16,6 +17,9 @@ public sealed class WeightedMean : TensorSource
     private readonly TensorSource[] _sources;
     private readonly float[] _weights;
     private readonly int[][] _places;
+
+    // 256 KiB of floats: sum and values stay in a core's own cache, however many updates there are.
+    private const int StripElements = 1 << 16;
 
     /// <summary>Makes the mean.</summary>
     /// <param name="updates">The sources with their weights; a weight is above zero, such as a number of samples.</param>
@@ -49,22 +53,29 @@ public sealed class WeightedMean : TensorSource
             return;
         }
 
-        int elements = destination.Length / sizeof(float);
-        using NativeBuffer sum = NativeBuffer.RentFloats(elements);
-        using NativeBuffer values = NativeBuffer.RentFloats(elements);
-        sum.Floats.Clear();
+        Span<float> sum = MemoryMarshal.Cast<byte, float>(destination);
+        using NativeBuffer values = NativeBuffer.RentFloats(Math.Min(sum.Length, StripElements));
+        for (int start = 0; start < sum.Length; start += StripElements)
+        {
+            Span<float> strip = sum[start..Math.Min(sum.Length, start + StripElements)];
+            Sum(spec, tile, (offset / sizeof(float)) + start, strip, values.Floats[..strip.Length]);
+        }
+    }
+
+    /// <summary>Sums a strip of all updates, in the order of the sites.</summary>
+    private void Sum(TensorSpec spec, Tile tile, int start, Span<float> sum, Span<float> values)
+    {
+        sum.Clear();
         for (int i = 0; i < _sources.Length; i++)
         {
-            _sources[i].ReadFloats(tile with { Tensor = _places[i][tile.Tensor] }, offset / sizeof(float), values.Floats);
-            if (!TensorPrimitives.IsFiniteAll(values.Floats))
+            _sources[i].ReadFloats(tile with { Tensor = _places[i][tile.Tensor] }, start, values);
+            if (!TensorPrimitives.IsFiniteAll(values))
             {
                 throw new TensorFormatException($"tensor '{spec.Name}' of update {i + 1} of {_sources.Length}, in the order of the sites, has a value that is NaN or infinite");
             }
 
-            TensorPrimitives.Multiply(values.Floats, _weights[i], values.Floats);
-            TensorPrimitives.Add(sum.Floats, values.Floats, sum.Floats);
+            TensorPrimitives.Multiply(values, _weights[i], values);
+            TensorPrimitives.Add(sum, values, sum);
         }
-
-        sum.Bytes.CopyTo(destination);
     }
 }

@@ -6,8 +6,8 @@ using System.Security.Cryptography;
 namespace Tributary.Transport;
 
 /// <summary>
-/// One download: parts into a staged file, each verified on its way and recorded when it is on disk, and at the end all of them against
-/// the object's digest, which the server may not have known when it sent the first.
+/// One download: parts into a staged file, each hashed on its way and recorded when it is on disk, and held against its digest: at once, or at
+/// the end against the object's, where the server did not know it when it sent the part.
 /// </summary>
 internal sealed class Download(
     HttpClient http, TimeProvider clock, Transfer transfer, Uri address, string targetPath, DownloadRequest request)
@@ -169,18 +169,20 @@ internal sealed class Download(
         StagedFile file, RemoteObject remote, int part, int wait, Attempt attempt, CancellationToken cancellationToken)
     {
         using HttpResponseMessage response = await GetPartAsync(remote, part, wait, cancellationToken);
-        Sha256Digest expected = remote.Parts[part] ?? DigestOf(response, part);
+        Sha256Digest? expected = remote.Parts[part] ?? DigestOf(response);
         await using Stream body = await response.Content.ReadAsStreamAsync(cancellationToken);
         Sha256Digest found = await CopyAsync(body, file, remote.Layout, part, attempt, cancellationToken);
-        return found == expected ? found : throw new TransientException(
+
+        // What the server has not hashed before it sends it is held against the object's digest at the end.
+        return found == (expected ?? found) ? found : throw new TransientException(
             $"part {part} of {address} arrived with the SHA-256 {found}, the server says {expected}.", null);
     }
 
-    private Sha256Digest DigestOf(HttpResponseMessage response, int part) =>
+    private static Sha256Digest? DigestOf(HttpResponseMessage response) =>
         response.Headers.TryGetValues(DigestField.ContentDigest, out IEnumerable<string>? values)
         && DigestField.TryParse(string.Join(',', values), out Sha256Digest digest)
             ? digest
-            : throw new TransferException(TransferFailure.BadAnswer, $"part {part} of {address} came without a Content-Digest that has a sha-256.");
+            : null;
 
     private async Task<Sha256Digest> CopyAsync(
         Stream body, StagedFile file, PartLayout layout, int part, Attempt attempt, CancellationToken cancellationToken)

@@ -1,34 +1,58 @@
 namespace Tributary.Transport;
 
-/// <summary>The digests of a source's parts: each is hashed once, when somebody first asks for it. Safe for several threads.</summary>
-internal sealed class PartDigests
+/// <summary>The digests of a source's parts, each of which is hashed once. Safe for several threads.</summary>
+internal sealed class PartDigests(PartLayout layout, ByteSource bytes)
 {
-    private readonly PartLayout _layout;
-    private readonly ByteSource _bytes;
-    private readonly Lazy<Sha256Digest>[] _digests;
-
-    public PartDigests(PartLayout layout, ByteSource bytes)
-    {
-        _layout = layout;
-        _bytes = bytes;
-        _digests = [.. Enumerable.Range(0, layout.Count).Select(part => new Lazy<Sha256Digest>(() => Hash(part)))];
-    }
+    private readonly Lock _gate = new();
+    private readonly Sha256Digest?[] _digests = new Sha256Digest?[layout.Count];
 
     /// <summary>The digests that are known, and null for the others.</summary>
-    public Sha256Digest?[] Known => [.. _digests.Select(digest => digest.IsValueCreated ? digest.Value : (Sha256Digest?)null)];
+    public Sha256Digest?[] Known
+    {
+        get
+        {
+            lock (_gate)
+            {
+                return [.. _digests];
+            }
+        }
+    }
 
-    /// <summary>A part's digest, once its bytes are there.</summary>
+    /// <summary>A part's digest; null where nobody has hashed it yet.</summary>
+    public Sha256Digest? Find(int part)
+    {
+        lock (_gate)
+        {
+            return _digests[part];
+        }
+    }
+
+    /// <summary>Notes what somebody found who has read all of a part.</summary>
+    public void Learn(int part, Sha256Digest digest)
+    {
+        lock (_gate)
+        {
+            _digests[part] = digest;
+        }
+    }
+
+    /// <summary>Completes when a part's bytes are there.</summary>
+    /// <exception cref="IOException">They will never be there.</exception>
+    public ValueTask WaitForAsync(int part, CancellationToken cancellationToken) =>
+        bytes.WaitForAsync(layout.OffsetOf(part) + layout.BytesOf(part), cancellationToken);
+
+    /// <summary>A part's digest, once its bytes are there; hashes them where nobody has.</summary>
     /// <exception cref="IOException">They cannot be read, or will never be there.</exception>
     public async ValueTask<Sha256Digest> GetAsync(int part, CancellationToken cancellationToken)
     {
-        Lazy<Sha256Digest> digest = _digests[part];
-        if (!digest.IsValueCreated)
+        if (Find(part) is { } known)
         {
-            await _bytes.WaitForAsync(_layout.OffsetOf(part) + _layout.BytesOf(part), cancellationToken);
+            return known;
         }
 
-        return digest.Value;
+        await WaitForAsync(part, cancellationToken);
+        Sha256Digest digest = PartHashing.Hash(layout.OffsetOf(part), layout.BytesOf(part), bytes.Read);
+        Learn(part, digest);
+        return digest;
     }
-
-    private Sha256Digest Hash(int part) => PartHashing.Hash(_layout.OffsetOf(part), _layout.BytesOf(part), _bytes.Read);
 }

@@ -1,4 +1,5 @@
 using System.IO.Pipelines;
+using System.Security.Cryptography;
 
 namespace Tributary.Transport;
 
@@ -6,8 +7,8 @@ namespace Tributary.Transport;
 internal static class ObjectBody
 {
     /// <summary>
-    /// Sends [from, to). A part is waited for and hashed, where nobody has hashed it before, before its first bytes go out; and before
-    /// its last bytes do, the source is looked at. So nobody receives a part of what was changed as if it were right.
+    /// Sends [from, to). Before the last bytes of each part go out the source is looked at, and a whole part that nobody has hashed before
+    /// is hashed on its way. So nobody receives a part of what was changed as if it were right.
     /// </summary>
     /// <exception cref="IOException">The bytes cannot be read, or are not what was recorded.</exception>
     public static async Task SendAsync(
@@ -18,11 +19,13 @@ internal static class ObjectBody
         {
             int part = (int)(from / layout.PartBytes);
             long end = Math.Min(to, layout.OffsetOf(part) + layout.BytesOf(part));
-            await served.DigestAsync(part, cancellationToken);
+            await served.WaitForAsync(part, cancellationToken);
+            bool whole = from == layout.OffsetOf(part) && end - from == layout.BytesOf(part);
+            using IncrementalHash? hash = whole && served.FindDigest(part) is null ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
             while (from < end)
             {
                 int count = (int)Math.Min(PartHashing.StepBytes, end - from);
-                Read(served, from, body.GetMemory(count).Span[..count], isLast: from + count == end);
+                Read(served, from, body.GetMemory(count).Span[..count], hash, isLast: from + count == end);
                 from += count;
                 body.Advance(count);
                 FlushResult flushed = await body.FlushAsync(cancellationToken);
@@ -35,14 +38,19 @@ internal static class ObjectBody
         }
     }
 
-    private static void Read(ServedObject served, long offset, Span<byte> destination, bool isLast)
+    private static void Read(ServedObject served, long offset, Span<byte> destination, IncrementalHash? hash, bool isLast)
     {
         try
         {
             served.Bytes.Read(offset, destination);
+            hash?.AppendData(destination);
             if (isLast)
             {
                 served.Bytes.RequireUnchanged();
+                if (hash is not null)
+                {
+                    served.Learn((int)(offset / served.Layout.PartBytes), Sha256Digest.Of(hash));
+                }
             }
         }
         catch (IOException e)

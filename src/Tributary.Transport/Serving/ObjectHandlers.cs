@@ -155,9 +155,9 @@ public sealed partial class ObjectHandlers
         int part = (int)(asked.From / served.Layout.PartBytes);
         try
         {
-            Sha256Digest digest = await served.DigestAsync(part, either.Token);
+            await served.WaitForAsync(part, either.Token);
             bool whole = asked.From == served.Layout.OffsetOf(part) && asked.To - asked.From == served.Layout.BytesOf(part);
-            return (asked with { Digest = whole ? digest : null }, null);
+            return (asked with { Digest = whole ? served.FindDigest(part) : null }, null);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
@@ -273,6 +273,6 @@ public sealed partial class ObjectHandlers
     /// <param name="From">The first.</param>
     /// <param name="To">The end.</param>
     /// <param name="Partial">Whether a range was asked for.</param>
-    /// <param name="Digest">Of the content, where that is exactly one part.</param>
+    /// <param name="Digest">Of the content, where that is exactly one part and somebody has hashed it before.</param>
     private readonly record struct Asked(long From, long To, bool Partial, Sha256Digest? Digest);
 }

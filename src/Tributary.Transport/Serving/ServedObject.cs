@@ -5,7 +5,7 @@ namespace Tributary.Transport;
 
 /// <summary>
 /// An object that is offered for download: a file or whatever else is a source of bytes, where it lies, also while it is still being
-/// made. Each part is hashed once, when it is first asked for; the object has a digest once all of them are.
+/// made. Each part is hashed once, on its way out if it can be; the object has a digest once all of them are.
 /// </summary>
 public sealed class ServedObject : IDisposable
 {
@@ -98,21 +98,35 @@ public sealed class ServedObject : IDisposable
     /// <inheritdoc/>
     public void Dispose() => Bytes.Dispose();
 
-    /// <summary>A part's digest, once its bytes are there.</summary>
-    /// <exception cref="IOException">They cannot be read, will never be there, or differ from what was recorded.</exception>
-    internal async ValueTask<Sha256Digest> DigestAsync(int part, CancellationToken cancellationToken)
+    /// <summary>A part's digest, where somebody has read all of it.</summary>
+    internal Sha256Digest? FindDigest(int part) => _digests.Find(part);
+
+    /// <summary>Completes when a part's bytes are there.</summary>
+    /// <exception cref="IOException">They will never be there.</exception>
+    internal async ValueTask WaitForAsync(int part, CancellationToken cancellationToken)
     {
         try
         {
-            Sha256Digest digest = await _digests.GetAsync(part, cancellationToken);
-            return _recorded is null || _recorded.Parts[part] == digest ? digest : throw new SourceChangedException(
-                $"part {part} (bytes from {Layout.OffsetOf(part)}) has the SHA-256 {digest}, recorded was {_recorded.Parts[part]}.");
+            await _digests.WaitForAsync(part, cancellationToken);
         }
         catch (IOException e)
         {
             Break(e.Message);
             throw;
         }
+    }
+
+    /// <summary>Notes the digest of a part that was read, unless it differs from what was recorded.</summary>
+    /// <exception cref="SourceChangedException">It does.</exception>
+    internal void Learn(int part, Sha256Digest digest)
+    {
+        if (_recorded is not null && _recorded.Parts[part] != digest)
+        {
+            throw new SourceChangedException(
+                $"part {part} (bytes from {Layout.OffsetOf(part)}) has the SHA-256 {digest}, recorded was {_recorded.Parts[part]}.");
+        }
+
+        _digests.Learn(part, digest);
     }
 
     /// <summary>Notes that the bytes are not what they were: from now on nobody gets any.</summary>
@@ -125,7 +139,7 @@ public sealed class ServedObject : IDisposable
     private async Task<ObjectDescriptor> HashAllAsync()
     {
         var digests = new Sha256Digest[Layout.Count];
-        await Parallel.ForAsync(0, digests.Length, async (part, token) => digests[part] = await DigestAsync(part, token));
+        await Parallel.ForAsync(0, digests.Length, async (part, token) => digests[part] = await HashAsync(part, token));
         var descriptor = new ObjectDescriptor(Id, Layout, ImmutableArray.Create(digests));
         if (_expected is not null && _expected != descriptor.Digest)
         {
@@ -137,6 +151,21 @@ public sealed class ServedObject : IDisposable
         await CommitAsync(descriptor);
         Volatile.Write(ref _descriptor, descriptor);
         return descriptor;
+    }
+
+    private async ValueTask<Sha256Digest> HashAsync(int part, CancellationToken cancellationToken)
+    {
+        try
+        {
+            Sha256Digest digest = await _digests.GetAsync(part, cancellationToken);
+            Learn(part, digest);
+            return digest;
+        }
+        catch (IOException e)
+        {
+            Break(e.Message);
+            throw;
+        }
     }
 
     private async Task CommitAsync(ObjectDescriptor descriptor)
