@@ -20,5 +20,8 @@ internal static class Models
         MemorySource.Gaussian("w", DType.BF16, [129, 65], 2),
         MemorySource.Gaussian("norm", DType.F32, [33], 3));
 
+    /// <summary>Several tiles of fp32, which need not be cast.</summary>
+    public static MemorySource Float32() => new(MemorySource.Gaussian("embed", DType.F32, [1030, 1024], 1, 0.02f), MemorySource.Gaussian("norm", DType.F32, [33], 3));
+
     public static Job Job(string name, params string[] sites) => new() { Name = name, Sites = sites, Rounds = 3, Precision = new JobPrecision("fp32", "fp32") };
 }
