@@ -54,7 +54,7 @@ internal static class Summary
         return new RoundSummary(
             model.Round,
             model.Loss!.Value,
-            (model.Saved - steps[0].Opened).TotalSeconds + steps[0].EncodeSeconds,
+            (model.Saved - steps[0].Opened).TotalSeconds,
             encodeSeconds,
             model.MergeSeconds,
             results.Sum(result => (long)Metric(result, MetricNames.BytesDown)),

@@ -36,7 +36,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         _journal = journal;
         _time = time;
         _report = report;
-        _broadcast = new MessageBroadcast(job, new CastSource(initial, DType.F32), folder, journal);
+        _broadcast = new MessageBroadcast(job, new CastSource(initial, DType.F32), folder, journal, time);
         _resultIn = FilterPipeline.For(FilterPoint.TaskResultIn, job.Precision);
         _journal.AddModel(job.Name, 0, 0);
         int latest = _journal.Models(job.Name)[^1].Round;

@@ -21,7 +21,8 @@ namespace Tributary.Server.Jobs;
 /// <param name="initial">The model it starts from, as the sites see it: the first shadow where it is served from where it lies.</param>
 /// <param name="folder">Where messages and shadows lie.</param>
 /// <param name="journal">The record.</param>
-internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder folder, Journal journal)
+/// <param name="time">The clock.</param>
+internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time)
 {
     private readonly FilterPipeline _taskOut = FilterPipeline.For(FilterPoint.TaskDataOut, job.Precision);
 
@@ -37,6 +38,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     /// </summary>
     public StepMessage Begin(TaskRequest request, StepRow? row, CancellationToken cancellationToken)
     {
+        DateTimeOffset opened = time.GetUtcNow();
         StepRow? before = Before(row);
         List<IDisposable> sources = [];
         try
@@ -52,7 +54,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
                 : ByteSource.FromFile(path);
             string name = Name(request);
             return new StepMessage(
-                name, Routes.Object(job.Name, name), meaning, plan, bytes, units, row?.Digest, (message, made) => CommitAsync(request, before, message, made), sources, cancellationToken);
+                name, Routes.Object(job.Name, name), meaning, plan, bytes, units, row?.Digest, (message, made) => CommitAsync(request, opened, before, message, made), sources, cancellationToken);
         }
         catch
         {
@@ -111,7 +113,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     }
 
     /// <summary>The message is durable: writes the shadow where it has to be, and the journal's row, which makes both count.</summary>
-    private Task CommitAsync(TaskRequest request, StepRow? before, StepMessage message, ObjectDescriptor made)
+    private Task CommitAsync(TaskRequest request, DateTimeOffset opened, StepRow? before, StepMessage message, ObjectDescriptor made)
     {
         if (before is not null)
         {
@@ -119,7 +121,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         }
 
         journal.OpenStep(job.Name, new StepRow(
-            request.Round, request.Step, request.Task, made.Digest, message.Meaning, made.Length, message.EncodeTime.TotalSeconds));
+            request.Round, request.Step, request.Task, made.Digest, message.Meaning, made.Length, message.EncodeTime.TotalSeconds, opened));
         ClearMessages();
         return Task.CompletedTask;
     }

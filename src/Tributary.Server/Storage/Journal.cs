@@ -69,9 +69,9 @@ public sealed class Journal : IDisposable
 
     /// <summary>Notes a step whose message is durable.</summary>
     public void OpenStep(string job, StepRow step) => Execute(
-        "INSERT INTO steps VALUES ($job, $round, $step, $task, $digest, $meaning, $length, $seconds, $now, NULL)",
+        "INSERT INTO steps VALUES ($job, $round, $step, $task, $digest, $meaning, $length, $seconds, $opened, NULL)",
         ("$job", job), ("$round", step.Round), ("$step", step.Step), ("$task", step.Task), ("$digest", step.Digest),
-        ("$meaning", JsonSerializer.Serialize(step.Meaning, WireJson.Default.MessageMeaning)), ("$length", step.Length), ("$seconds", step.EncodeSeconds), ("$now", Now()));
+        ("$meaning", JsonSerializer.Serialize(step.Meaning, WireJson.Default.MessageMeaning)), ("$length", step.Length), ("$seconds", step.EncodeSeconds), ("$opened", step.Opened.ToUnixTimeMilliseconds()));
 
     /// <summary>Notes that a step is closed: its results are those that are there now.</summary>
     public void CloseStep(string job, int round, int step) => Execute(
@@ -178,7 +178,7 @@ public sealed class Journal : IDisposable
 
 /// <summary>A step whose message is durable.</summary>
 public sealed record StepRow(
-    int Round, int Step, string Task, string Digest, MessageMeaning Meaning, long Length, double EncodeSeconds, DateTimeOffset Opened = default, DateTimeOffset? Closed = null);
+    int Round, int Step, string Task, string Digest, MessageMeaning Meaning, long Length, double EncodeSeconds, DateTimeOffset Opened, DateTimeOffset? Closed = null);
 
 /// <summary>A result that counts.</summary>
 public sealed record ResultRow(

@@ -20,7 +20,7 @@ public sealed class JournalTests
         {
             journal.AddJob(job);
             journal.AddModel("demo", 0, 0);
-            journal.OpenStep("demo", new StepRow(1, 0, "train", "sha256:m", meaning, 12345678901, 1.5));
+            journal.OpenStep("demo", new StepRow(1, 0, "train", "sha256:m", meaning, 12345678901, 1.5, _time.GetUtcNow()));
             journal.AddAttempt("demo", 1, 0, "a").ShouldBe(1);
             journal.AddAttempt("demo", 1, 0, "a").ShouldBe(2);
             journal.AddResult("demo", new ResultRow(1, 0, "b", 1, 7, new Dictionary<string, double> { ["x"] = 0.1 }, "sha256:r", meaning)).ShouldBeTrue();
@@ -63,7 +63,7 @@ public sealed class JournalTests
     {
         using var folder = new TempFolder();
         using var journal = new Journal(folder["journal"], _time);
-        journal.OpenStep("demo", new StepRow(1, 0, "train", "sha256:m", new MessageMeaning(MessageKind.Weights, null, "fp32"), 1, 0));
+        journal.OpenStep("demo", new StepRow(1, 0, "train", "sha256:m", new MessageMeaning(MessageKind.Weights, null, "fp32"), 1, 0, default));
         journal.CloseStep("demo", 1, 0);
         DateTimeOffset? closed = journal.Steps("demo")[0].Closed;
         _time.Advance(TimeSpan.FromSeconds(1));
@@ -78,7 +78,7 @@ public sealed class JournalTests
         using var journal = new Journal(folder["journal"], _time);
         journal.AddJob(Models.Job("demo", "a"));
         journal.IsStepOpen("demo", 1, 0).ShouldBeFalse();
-        journal.OpenStep("demo", new StepRow(1, 0, "train", "sha256:m", new MessageMeaning(MessageKind.Weights, null, "fp32"), 1, 0));
+        journal.OpenStep("demo", new StepRow(1, 0, "train", "sha256:m", new MessageMeaning(MessageKind.Weights, null, "fp32"), 1, 0, default));
         journal.IsStepOpen("demo", 1, 0).ShouldBeTrue();
         journal.EndJob("demo", "a site failed");
         journal.IsStepOpen("demo", 1, 0).ShouldBeFalse();
