@@ -31,7 +31,7 @@ public sealed class FaultModel : IAsyncLifetime
     internal Task<Arrived> UndisturbedAsync(string precision) => _undisturbed.GetOrAdd(precision, async wanted =>
     {
         await using FaultyRun run = await FaultyRun.StartAsync(this, wanted);
-        run.StartSite();
+        await run.BeginAsync();
         return await run.FinishAsync();
     });
 }

@@ -27,7 +27,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
     {
         await using FaultyRun run = await FaultyRun.StartAsync(model, "fp32");
         Task receiving = run.Proxy.HoldAt(ProxyDirection.Down, 100 * MiB);
-        run.StartSite();
+        await run.BeginAsync();
         await receiving.WaitAsync(Cancelled);
         await run.KillSiteAsync();
 
@@ -51,7 +51,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
     {
         await using FaultyRun run = await FaultyRun.StartAsync(model, "fp32");
         Task sending = run.Proxy.HoldAt(ProxyDirection.Down, 100 * MiB);
-        run.StartSite();
+        await run.BeginAsync();
         await sending.WaitAsync(Cancelled);
         await run.KillServerAsync();
         Task receiving = run.Proxy.HoldAt(ProxyDirection.Up, 100 * MiB);
@@ -72,7 +72,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
     public async Task Both_killed_on_the_way_there_and_on_the_way_back_go_on()
     {
         await using FaultyRun run = await FaultyRun.StartAsync(model, "fp32");
-        run.StartSite();
+        await run.BeginAsync();
         foreach ((ProxyDirection direction, long position) in new[] { (ProxyDirection.Down, 60 * MiB), (ProxyDirection.Down, 150 * MiB), (ProxyDirection.Up, 60 * MiB), (ProxyDirection.Up, 150 * MiB) })
         {
             await run.Proxy.HoldAt(direction, position).WaitAsync(Cancelled);
@@ -91,15 +91,16 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
     [Fact]
     public async Task A_server_killed_while_it_encodes_makes_the_same_message_and_what_the_site_has_of_it_stays()
     {
-        await using FaultyRun run = await FaultyRun.StartAsync(model, "nf4");
-        Task sending = run.Proxy.HoldAt(ProxyDirection.Down, PartBytes);
-        run.StartSite();
+        await using FaultyRun run = await FaultyRun.StartAsync(model, "int8");
+        Task sending = run.Proxy.HoldAt(ProxyDirection.Down, PartBytes + Talk);
+        await run.BeginAsync();
         await sending.WaitAsync(Cancelled);
         await run.KillServerAsync();
+        Path.GetExtension(Directory.GetFiles(run.MessageFolder).ShouldHaveSingleItem()).ShouldBe(".partial", "it was killed too late to be encoding still");
         run.Proxy.LetGo(ProxyDirection.Down);
         run.StartServer();
 
-        Arrived undisturbed = await ShouldEndAsUndisturbedAsync(run, "nf4");
+        Arrived undisturbed = await ShouldEndAsUndisturbedAsync(run, "int8");
         run.TimesRead.ShouldBe(1);
         run.Proxy.Passed(ProxyDirection.Down).ShouldBeInRange(undisturbed.MessageBytes, undisturbed.MessageBytes + UnderWay + Talk);
     }
@@ -116,7 +117,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
             run.Proxy.CutAt(direction, 130 * MiB);
         }
 
-        run.StartSite();
+        await run.BeginAsync();
         Arrived undisturbed = await ShouldEndAsUndisturbedAsync(run, "fp32");
         run.TimesRead.ShouldBe(1);
 
@@ -132,7 +133,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
         run.Proxy.FlipAt(ProxyDirection.Down, 100 * MiB);
         run.Proxy.FlipAt(ProxyDirection.Up, 100 * MiB);
         Func<IReadOnlyList<int>> answers = run.Proxy.Repeat("/parts/20");
-        run.StartSite();
+        await run.BeginAsync();
         Arrived undisturbed = await ShouldEndAsUndisturbedAsync(run, "fp32");
         answers().ShouldBe([204, 204], "once while parts arrive, once when they are committed");
         run.TimesRead.ShouldBe(1);
@@ -145,7 +146,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
     {
         await using FaultyRun run = await FaultyRun.StartAsync(model, "fp32", new ProgressRule(MiB, TimeSpan.FromSeconds(2)));
         Task receiving = run.Proxy.HoldAt(ProxyDirection.Down, 100 * MiB);
-        run.StartSite();
+        await run.BeginAsync();
         await receiving.WaitAsync(Cancelled);
         run.Proxy.Throttle(ProxyDirection.Down, 64 << 10);
         run.Proxy.LetGo(ProxyDirection.Down);

@@ -41,13 +41,22 @@ internal sealed class FaultyRun : IAsyncDisposable
 
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
-    /// <summary>Starts the server, with its job begun.</summary>
+    /// <summary>Starts the server, which waits.</summary>
     public static async Task<FaultyRun> StartAsync(FaultModel model, string precision, ProgressRule? progress = null)
     {
         var run = new FaultyRun(model, precision, progress);
-        run.Server.Begin();
         run.Proxy = new FaultyProxy((await run.Server.UntilAsync<RoleReady>(static _ => { }, Cancelled)).Address!);
         return run;
+    }
+
+    /// <summary>Starts the site, and the job once the site asks for a task: it is there from the first byte of the message on.</summary>
+    public async Task BeginAsync()
+    {
+        Task asking = Proxy.HoldAt(ProxyDirection.Up, 1);
+        StartSite();
+        await asking.WaitAsync(Cancelled);
+        Proxy.LetGo(ProxyDirection.Up);
+        Server.Begin();
     }
 
     public void StartSite() =>
