@@ -25,6 +25,7 @@ public sealed class SiteAgent : IDisposable
     private readonly ServerClient _server;
     private readonly ObjectClient _objects;
     private readonly HeldModel _held;
+    private readonly Inbox _inbox;
     private readonly ServerPatience _patience;
 
     /// <summary>Makes the agent; it does nothing until it runs.</summary>
@@ -34,9 +35,10 @@ public sealed class SiteAgent : IDisposable
         _executor = executor;
         _time = time;
         _server = new ServerClient(options);
-        _objects = new ObjectClient(_server.Http, new TransferOptions(), time, jitter);
+        _objects = new ObjectClient(_server.Http, options.Transfers, time, jitter);
         _patience = new ServerPatience(time, jitter);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
+        _inbox = new Inbox(options.Folder);
     }
 
     /// <summary>
@@ -97,7 +99,7 @@ public sealed class SiteAgent : IDisposable
     private async Task WorkAsync(TaskDocument task, ProgressReporter progress, CancellationToken cancellationToken)
     {
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
-        string inbox = Path.Combine(_options.Folder, "message.safetensors");
+        string inbox = _inbox.Open(task);
         long start = Stopwatch.GetTimestamp();
         (string message, long bytesDown) = await FetchAsync(task, inbox, progress, cancellationToken);
         metrics[MetricNames.BytesDown] = bytesDown;

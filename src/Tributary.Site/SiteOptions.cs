@@ -1,3 +1,5 @@
+using Tributary.Transport;
+
 namespace Tributary.Site;
 
 /// <summary>How a site's agent runs.</summary>
@@ -20,4 +22,7 @@ public sealed record SiteOptions
 
     /// <summary>How often the server is told how far a task has come; also the sign that the site lives.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How messages are moved, and when a transfer is given up as too slow.</summary>
+    public TransferOptions Transfers { get; init; } = new();
 }

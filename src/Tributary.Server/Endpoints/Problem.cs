@@ -24,7 +24,7 @@ internal static class Problem
             return WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "the job is not running yet", "The server has not gone on with this job yet. Ask again.");
         }
 
-        return WriteAsync(context, StatusCodes.Status410Gone, "the step is closed", "The step is closed, or the job has ended: its work is no longer needed.");
+        return WriteAsync(context, StatusCodes.Status410Gone, "the step is closed", "The step is closed, the job has ended, or a later attempt has taken over: this work is no longer needed.");
     }
 
     private static int Number(RouteValueDictionary values, string name) => int.Parse((string)values[name]!, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture);

@@ -116,34 +116,46 @@ internal static class TaskEndpoints
             return;
         }
 
-        if (Refuse(result, run, open, server, context.Site()) is { } reason)
+        Answer? answer = await open.UploadOf(context.Site()).CountAsync(
+            result.Attempt, committed => Count(result, committed, run, open, context.Site()), context.RequestAborted);
+        if (answer is null || answer.Status == StatusCodes.Status410Gone)
         {
-            await Problem.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "the result cannot count", reason);
-            return;
+            await Problem.StepNotOpenAsync(context, server);
         }
-
-        try
+        else if (answer.Reason is not null)
         {
-            var row = new ResultRow(open.Round, open.Step, context.Site(), result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
-            if (!run.AddResult(row))
-            {
-                await Problem.StepNotOpenAsync(context, server);
-                return;
-            }
-
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            await Problem.WriteAsync(context, answer.Status, "the result cannot count", answer.Reason);
         }
-        catch (TensorFormatException e)
+        else
         {
-            await Problem.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "the result cannot count", e.Message);
-        }
-        catch (MessageRefusedException e)
-        {
-            await Problem.WriteAsync(context, StatusCodes.Status409Conflict, "the result cannot count", e.Message);
+            context.Response.StatusCode = answer.Status;
         }
     }
 
-    private static string? Refuse(ResultDocument result, JobRun run, OpenStep open, TributaryServer server, string site)
+    /// <summary>Looks at a result and journals it.</summary>
+    private static Answer Count(ResultDocument result, string? committed, JobRun run, OpenStep open, string site)
+    {
+        if (Refuse(result, committed, open) is { } reason)
+        {
+            return new Answer(StatusCodes.Status422UnprocessableEntity, reason);
+        }
+
+        var row = new ResultRow(open.Round, open.Step, site, result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
+        try
+        {
+            return new Answer(run.AddResult(row) ? StatusCodes.Status204NoContent : StatusCodes.Status410Gone, null);
+        }
+        catch (TensorFormatException e)
+        {
+            return new Answer(StatusCodes.Status422UnprocessableEntity, e.Message);
+        }
+        catch (MessageRefusedException e)
+        {
+            return new Answer(StatusCodes.Status409Conflict, e.Message);
+        }
+    }
+
+    private static string? Refuse(ResultDocument result, string? committed, OpenStep open)
     {
         if (open.Name == TaskNames.Train && (result.Samples <= 0 || result.Digest is null || result.Meaning is null))
         {
@@ -155,13 +167,12 @@ internal static class TaskEndpoints
             return $"The figure '{name}' is not a finite number.";
         }
 
-        if (result.Digest is not null && open.FindUpload(site, result.Attempt)?.Committed is { } committed && committed.Digest != result.Digest)
+        if (result.Digest is null || result.Digest == committed)
         {
-            return $"Its message was committed as {committed.Digest}, but the result says {result.Digest}.";
+            return null;
         }
 
-        string spooled = server.FolderOf(run.Job.Name).Spool(open.Round, open.Step, site, result.Attempt);
-        return result.Digest is not null && !File.Exists(spooled) ? "Its message has not been committed." : null;
+        return committed is null ? "Its message has not been committed." : $"Its message was committed as {committed}, but the result says {result.Digest}.";
     }
 
     private static async Task<T?> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)
@@ -178,4 +189,7 @@ internal static class TaskEndpoints
             return null;
         }
     }
+
+    /// <summary>What a site is told of its result: a status, and the reason where it is refused.</summary>
+    private sealed record Answer(int Status, string? Reason);
 }

@@ -105,7 +105,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         open.State.Count(result.Site);
         if (counts)
         {
-            long bytes = result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site, result.Attempt)).Length;
+            long bytes = result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site)).Length;
             _report(new ResultCounted(result.Round, result.Site, bytes, result.Metrics));
         }
 
@@ -141,7 +141,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         meaning.RequireBase(open.Message.ModelDigest);
         if (result.Digest is not null)
         {
-            using var message = MessageFile.Open(_folder.Spool(result.Round, result.Step, result.Site, result.Attempt));
+            using var message = MessageFile.Open(_folder.Spool(result.Round, result.Step, result.Site));
             Manifests.Align(open.Model, message.Manifest);
         }
     }
@@ -160,7 +160,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
 
         await using StepMessage message = _broadcast.Begin(request, row, cancellationToken);
-        using var open = new OpenStep(Job, _journal, request, message, _broadcast.OfferBase(request, row), state);
+        using var open = new OpenStep(Job, _folder, _journal, request, message, _broadcast.OfferBase(request, row), state);
         Open = open;
         _report(new Federation.Rounds.StepOpened(request.Round, request.Task, message.Length));
         StepOpened();
@@ -202,7 +202,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         var results = new List<SiteResult>();
         foreach (ResultRow row in _journal.Results(Job.Name).Where(row => row.Round == request.Round && row.Step == request.Step))
         {
-            string path = _folder.Spool(row.Round, row.Step, row.Site, row.Attempt);
+            string path = _folder.Spool(row.Round, row.Step, row.Site);
             TensorSource? update = row.Digest is null ? null : Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
 
             results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics));

@@ -16,6 +16,8 @@ internal sealed class PartJournal : IDisposable
 {
     public const string Suffix = ".parts";
 
+    private const int HeaderLines = 3;
+
     private readonly SafeFileHandle _handle;
     private readonly Sha256Digest?[] _parts;
     private long _end;
@@ -48,7 +50,7 @@ internal sealed class PartJournal : IDisposable
         try
         {
             var journal = new PartJournal(handle, layout);
-            string header = $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
+            string header = Header(layout);
             string text = ReadText(handle);
             if (text.StartsWith(header, StringComparison.Ordinal))
             {
@@ -71,7 +73,20 @@ internal sealed class PartJournal : IDisposable
 
     public static bool Exists(string path) => File.Exists(path + Suffix);
 
-    public static void Delete(string path) => File.Delete(path + Suffix);
+    /// <summary>The length and the parts that a file's record is of; null where it has none that can be read.</summary>
+    public static PartLayout? LayoutOf(string path)
+    {
+        if (!Exists(path))
+        {
+            return null;
+        }
+
+        string[] lines = [.. File.ReadLines(path + Suffix).Take(HeaderLines)];
+        return lines.Length == HeaderLines && long.TryParse(lines[1].Split(' ')[^1], out long length) && int.TryParse(lines[2].Split(' ')[^1], out int partBytes)
+            && PartLayout.Refuse(length, partBytes) is null && string.Join('\n', lines) + '\n' == Header(new PartLayout(length, partBytes))
+            ? new PartLayout(length, partBytes)
+            : null;
+    }
 
     public void Add(int part, Sha256Digest digest)
     {
@@ -111,6 +126,8 @@ internal sealed class PartJournal : IDisposable
     public void FlushToDisk() => RandomAccess.FlushToDisk(_handle);
 
     public void Dispose() => _handle.Dispose();
+
+    private static string Header(PartLayout layout) => $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
 
     private static string ReadText(SafeFileHandle handle)
     {

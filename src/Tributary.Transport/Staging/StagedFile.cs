@@ -93,6 +93,19 @@ public sealed class StagedFile : ByteSource
     public static StagedFile Resume(string path, long length, IReadOnlyList<long>? unitEnds = null, bool keepPartial = true) =>
         new(path, length, unitEnds, keepPartial, resume: true);
 
+    /// <summary>
+    /// Takes back a file's completion: it has its temporary name again, for <see cref="Resume"/>. Nothing happens where there is none, and
+    /// what an attempt after it left under the temporary name is replaced.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be renamed.</exception>
+    internal static void TakeBack(string path)
+    {
+        if (File.Exists(path))
+        {
+            DurableName.Rename(path, path + PartialSuffix);
+        }
+    }
+
     /// <summary>Writes the next bytes from front to back.</summary>
     /// <exception cref="ArgumentException">They go beyond the length.</exception>
     /// <exception cref="IOException">They cannot be written.</exception>

@@ -28,12 +28,13 @@ public sealed class ResultTests
         TaskDocument task = await a.TakeAsync();
         (await a.TakeAsync()).Attempt.ShouldBe(2);
         using MemorySource two = Change(2);
-        using MemorySource hundred = Change(100);
         (await a.SendAsync(task, 1, two, samples: 1)).ShouldBe(HttpStatusCode.NoContent);
         ResultRow counted = Counted(server, "once").ShouldHaveSingleItem();
 
         (await a.SendAsync(task, 1, two, samples: 1)).ShouldBe(HttpStatusCode.NoContent);
-        (await a.SendAsync(task, 2, hundred, samples: 50)).ShouldBe(HttpStatusCode.NoContent);
+        (await a.BeginAsync(task, 2, 5000)).ShouldBe(HttpStatusCode.Gone, "what counts can no longer be replaced");
+        string digest = counted.Digest!;
+        await RequireRefusalAsync(a.PostAsync(task, new ResultDocument(2, 50, Metrics, "sha256:0", ManualSite.Meaning(task))), HttpStatusCode.UnprocessableEntity, digest);
         ResultRow still = Counted(server, "once").ShouldHaveSingleItem();
         (still with { Metrics = counted.Metrics }).ShouldBe(counted);
         still.Metrics.ShouldBe(counted.Metrics);

@@ -49,6 +49,13 @@ internal sealed class ManualSite(HttpClient http) : IDisposable
         return task with { Message = task.Message with { Digest = descriptor.GetProperty("digest").GetString() } };
     }
 
+    /// <summary>Begins an upload of that many bytes, and tells how that was answered.</summary>
+    public async Task<HttpStatusCode> BeginAsync(TaskDocument task, int attempt, long length, int partBytes = PartLayout.PartBytesDefault)
+    {
+        using HttpResponseMessage begun = await http.PostAsJsonAsync(Upload(task, attempt), new UploadDocument(length, partBytes), WireJson.Default.UploadDocument, Cancel);
+        return begun.StatusCode;
+    }
+
     /// <summary>Uploads an update and commits it; gives its digest.</summary>
     public async Task<string> UploadAsync(TaskDocument task, int attempt, TensorSource update)
     {
