@@ -19,6 +19,12 @@ internal sealed class Download(
         for (int turn = 0; turn < TurnsMax; turn++)
         {
             RemoteObject remote = await transfer.TryAsync((_, token) => RemoteObject.GetAsync(http, address, null, clock, token), cancellationToken);
+            if (remote.Layout.Length > request.LengthMax)
+            {
+                throw new TransferException(
+                    TransferFailure.Refused, $"the object has {remote.Layout.Length} bytes, and at most {request.LengthMax} are taken here.");
+            }
+
             if (request.Digest is { } wanted && remote.Digest is { } found && wanted != found)
             {
                 throw Another(wanted, found);
@@ -49,7 +55,7 @@ internal sealed class Download(
         PartLayout layout = remote.Layout;
         ObjectDescriptor? complete;
         using (PartJournal journal = Local(() => PartJournal.Open(targetPath, layout)))
-        using (StagedFile file = Local(() => StagedFile.Resume(targetPath, layout.Length, request.UnitEnds)))
+        using (StagedFile file = Local(() => Begin(journal, layout)))
         {
             var arrivals = new PartArrivals(layout, journal, file);
             transfer.Gauge.Begin(await ResumeAsync(arrivals, remote, cancellationToken), layout.Length);
@@ -79,6 +85,20 @@ internal sealed class Download(
 
         Local(() => PartJournal.Delete(targetPath));
         return complete;
+    }
+
+    private StagedFile Begin(PartJournal journal, PartLayout layout)
+    {
+        try
+        {
+            return StagedFile.Resume(targetPath, layout.Length, request.UnitEnds);
+        }
+        catch
+        {
+            journal.Dispose();
+            PartJournal.DeleteUnused(targetPath);
+            throw;
+        }
     }
 
     private async Task<long> ResumeAsync(PartArrivals arrivals, RemoteObject remote, CancellationToken cancellationToken)

@@ -16,12 +16,14 @@ internal sealed class PartJournal : IDisposable
 {
     public const string Suffix = ".parts";
 
+    private readonly string _path;
     private readonly SafeFileHandle _handle;
     private readonly Sha256Digest?[] _parts;
     private long _end;
 
-    private PartJournal(SafeFileHandle handle, PartLayout layout)
+    private PartJournal(string path, SafeFileHandle handle, PartLayout layout)
     {
+        _path = path;
         _handle = handle;
         _parts = new Sha256Digest?[layout.Count];
     }
@@ -47,7 +49,7 @@ internal sealed class PartJournal : IDisposable
         SafeFileHandle handle = File.OpenHandle(path + Suffix, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
-            var journal = new PartJournal(handle, layout);
+            var journal = new PartJournal(path, handle, layout);
             string header = $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
             string text = ReadText(handle);
             if (text.StartsWith(header, StringComparison.Ordinal))
@@ -65,6 +67,7 @@ internal sealed class PartJournal : IDisposable
         catch
         {
             handle.Dispose();
+            DeleteUnused(path);
             throw;
         }
     }
@@ -72,6 +75,15 @@ internal sealed class PartJournal : IDisposable
     public static bool Exists(string path) => File.Exists(path + Suffix);
 
     public static void Delete(string path) => File.Delete(path + Suffix);
+
+    /// <summary>Deletes a record that speaks of nothing: neither file is there, as where the disk had no room for it.</summary>
+    public static void DeleteUnused(string path)
+    {
+        if (!File.Exists(path) && !File.Exists(path + StagedFile.PartialSuffix))
+        {
+            Delete(path);
+        }
+    }
 
     public void Add(int part, Sha256Digest digest)
     {
@@ -167,7 +179,16 @@ internal sealed class PartJournal : IDisposable
     private void Append(string text)
     {
         byte[] bytes = Encoding.ASCII.GetBytes(text);
-        RandomAccess.Write(_handle, bytes, _end);
+        try
+        {
+            RandomAccess.Write(_handle, bytes, _end);
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, _path, 0))
+        {
+            // What was written of the line is overwritten by the next one.
+            throw new DiskFullException(_path + Suffix, null, e);
+        }
+
         _end += bytes.Length;
     }
 }
