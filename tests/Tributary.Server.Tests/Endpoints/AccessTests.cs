@@ -206,7 +206,7 @@ public sealed class AccessTests
         await RequireProblemAsync(await a.Http.PutAsync(Step + "/uploads/1/parts/0", part, Cancel), HttpStatusCode.NotFound);
         await RequireProblemAsync(await PostAsync(a, Step + "/uploads/1/commit", "{}"), HttpStatusCode.NotFound);
         await RequireProblemAsync(await a.Http.GetAsync(Step + "/uploads/1", Cancel), HttpStatusCode.NotFound);
-        Directory.GetFiles(server.Folder, "*.safetensors", SearchOption.AllDirectories).ShouldBeEmpty();
+        Directory.GetFiles(Path.Combine(server.Folder, "jobs", "demo", "spool"), "*.safetensors").ShouldBeEmpty();
     }
 
     [Fact]

@@ -19,8 +19,8 @@ public sealed class FullDiskTests : IDisposable
 {
     private const string Upload = "v1/jobs/demo/rounds/1/steps/0/uploads/1";
 
-    // The journal, which is small, and two of the three files of a model that a round needs.
-    private const long DiskBytes = 12 << 20;
+    // Some models of 4 MiB.
+    private const long DiskBytes = 40 << 20;
 
     private readonly SmallDisk? _disk = SmallDisk.TryMount(DiskBytes);
 

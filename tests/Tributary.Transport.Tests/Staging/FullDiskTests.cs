@@ -103,7 +103,7 @@ public sealed class FullDiskTests : IDisposable
         using var clients = new Clients();
         TransferException e = await Should.ThrowAsync<TransferException>(clients.With().DownloadAsync(host.ObjectAddress("o"), Disk["f"], null, Cancel));
         e.Failure.ShouldBe(TransferFailure.LocalFile);
-        e.Message.ShouldContain($"{Disk.Path}: the disk is full: f needs {DiskBytes + 1} bytes, {DiskBytes} are free");
+        e.Message.ShouldContain($"{Disk.Path}: the disk is full: f needs {DiskBytes + 1} bytes, ");
         e.Progress.BytesOnWire.ShouldBe(0);
         Directory.GetFiles(Disk.Path).ShouldBeEmpty();
     }
