@@ -104,6 +104,7 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="initial">The weights it starts from; read until the job ends.</param>
     /// <param name="report">Told what happens, from several threads.</param>
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
+    /// <exception cref="ArgumentException">The name of the job or of a site is none, see <see cref="JobName"/>.</exception>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
     public Task<JobRecord> RunJobAsync(Job job, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken) =>
         RunJobAsync(job, Controllers.Create(job.Workflow), initial, report, cancellationToken);
@@ -116,9 +117,15 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="initial">The weights it starts from; read until the job ends.</param>
     /// <param name="report">Told what happens, from several threads.</param>
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
+    /// <exception cref="ArgumentException">The name of the job or of a site is none, see <see cref="JobName"/>.</exception>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
     public async Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
     {
+        if (job.Sites.Prepend(job.Name).Select(JobName.Refuse).FirstOrDefault(reason => reason is not null) is { } unfit)
+        {
+            throw new ArgumentException(unfit, nameof(job));
+        }
+
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
