@@ -17,6 +17,9 @@ public sealed record SiteOptions
     /// <summary>The bearer token it shows.</summary>
     public required string Token { get; init; }
 
+    /// <summary>The largest message or model it takes from the server, in bytes; a task with a larger one is refused before any of it is fetched.</summary>
+    public long MessageBytesMax { get; init; } = 1L << 40;
+
     /// <summary>How long a request for a task waits at the server.</summary>
     public TimeSpan LongPoll { get; init; } = TimeSpan.FromSeconds(30);
 

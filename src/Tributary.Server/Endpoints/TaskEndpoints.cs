@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Data.Sqlite;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
@@ -53,7 +54,7 @@ internal static class TaskEndpoints
                 if (run.Open is { } open && open.State.Needs(context.Site()))
                 {
                     open.State.Heard(context.Site());
-                    await context.Response.WriteAsJsonAsync(open.TaskFor(context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
+                    await context.Response.WriteAsJsonAsync(TaskFor(open, context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
                     return;
                 }
             }
@@ -64,6 +65,21 @@ internal static class TaskEndpoints
                 context.Response.StatusCode = StatusCodes.Status204NoContent;
                 return;
             }
+        }
+    }
+
+    /// <summary>A task that cannot be handed out is the step's fault: sites would ask for it for ever.</summary>
+    private static TaskDocument TaskFor(OpenStep open, string site)
+    {
+        try
+        {
+            return open.TaskFor(site);
+        }
+        catch (Exception e) when (e is SqliteException or IOException)
+        {
+            open.State.Break(e.Message);
+            open.Signal();
+            throw;
         }
     }
 

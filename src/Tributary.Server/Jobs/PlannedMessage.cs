@@ -17,7 +17,7 @@ internal sealed class PlannedMessage(SafetensorsWriter plan) : ByteSource
         }
         catch (TensorFormatException e)
         {
-            throw new SourceChangedException(e.Message);
+            throw new SourceChangedException(e.MessageWithoutFolder, e);
         }
     }
 }

@@ -20,6 +20,12 @@ internal sealed class Download(
         {
             int moved = transfer.Gauge.PartsMoved;
             RemoteObject remote = await transfer.TryAsync((_, token) => RemoteObject.GetAsync(http, address, null, clock, token), cancellationToken);
+            if (remote.Layout.Length > request.LengthMax)
+            {
+                throw new TransferException(
+                    TransferFailure.Refused, $"the object has {remote.Layout.Length} bytes, and at most {request.LengthMax} are taken here.");
+            }
+
             if (request.Digest is { } wanted && remote.Digest is { } found && wanted != found)
             {
                 throw Another(wanted, found);
@@ -88,7 +94,16 @@ internal sealed class Download(
             StagedFile.TakeBack(targetPath);
         }
 
-        return StagedFile.Resume(targetPath, layout.Length, request.UnitEnds);
+        try
+        {
+            return StagedFile.Resume(targetPath, layout.Length, request.UnitEnds);
+        }
+        catch
+        {
+            journal.Dispose();
+            PartJournal.DeleteUnused(targetPath);
+            throw;
+        }
     }
 
     private async Task<long> ResumeAsync(PartArrivals arrivals, RemoteObject remote, CancellationToken cancellationToken)

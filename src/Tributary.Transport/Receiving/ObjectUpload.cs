@@ -51,8 +51,9 @@ public sealed class ObjectUpload : IDisposable
     /// <param name="path">The final name of its file. The caller makes sure that it is a name of its own choosing.</param>
     /// <param name="layout">The length and how it is cut; the same as when it was begun.</param>
     /// <param name="cancellationToken">Stops hashing what is there.</param>
+    /// <exception cref="DiskFullException">The disk is too small for it; nothing is left behind.</exception>
     /// <exception cref="IOException">
-    /// The file cannot be made or opened, the disk is too small, or a file is there that is no upload.
+    /// The file cannot be made or opened, or a file is there that is no upload.
     /// </exception>
     public static async Task<ObjectUpload> OpenAsync(string id, string path, PartLayout layout, CancellationToken cancellationToken)
     {
@@ -95,6 +96,7 @@ public sealed class ObjectUpload : IDisposable
         {
             file?.Dispose();
             journal.Dispose();
+            PartJournal.DeleteUnused(path);
             throw;
         }
     }

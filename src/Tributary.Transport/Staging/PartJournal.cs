@@ -18,12 +18,14 @@ internal sealed class PartJournal : IDisposable
 
     private const int HeaderLines = 3;
 
+    private readonly string _path;
     private readonly SafeFileHandle _handle;
     private readonly Sha256Digest?[] _parts;
     private long _end;
 
-    private PartJournal(SafeFileHandle handle, PartLayout layout)
+    private PartJournal(string path, SafeFileHandle handle, PartLayout layout)
     {
+        _path = path;
         _handle = handle;
         _parts = new Sha256Digest?[layout.Count];
     }
@@ -49,7 +51,7 @@ internal sealed class PartJournal : IDisposable
         SafeFileHandle handle = File.OpenHandle(path + Suffix, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
-            var journal = new PartJournal(handle, layout);
+            var journal = new PartJournal(path, handle, layout);
             string header = Header(layout);
             string text = ReadText(handle);
             if (text.StartsWith(header, StringComparison.Ordinal))
@@ -67,6 +69,7 @@ internal sealed class PartJournal : IDisposable
         catch
         {
             handle.Dispose();
+            DeleteUnused(path);
             throw;
         }
     }
@@ -86,6 +89,15 @@ internal sealed class PartJournal : IDisposable
             && PartLayout.Refuse(length, partBytes) is null && string.Join('\n', lines) + '\n' == Header(new PartLayout(length, partBytes))
             ? new PartLayout(length, partBytes)
             : null;
+    }
+
+    /// <summary>Deletes a record that speaks of nothing: neither file is there, as where the disk had no room for it.</summary>
+    public static void DeleteUnused(string path)
+    {
+        if (!File.Exists(path) && !File.Exists(path + StagedFile.PartialSuffix))
+        {
+            File.Delete(path + Suffix);
+        }
     }
 
     public void Add(int part, Sha256Digest digest)
@@ -184,7 +196,16 @@ internal sealed class PartJournal : IDisposable
     private void Append(string text)
     {
         byte[] bytes = Encoding.ASCII.GetBytes(text);
-        RandomAccess.Write(_handle, bytes, _end);
+        try
+        {
+            RandomAccess.Write(_handle, bytes, _end);
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, _path, 0))
+        {
+            // What was written of the line is overwritten by the next one.
+            throw new DiskFullException(_path + Suffix, null, e);
+        }
+
         _end += bytes.Length;
     }
 }

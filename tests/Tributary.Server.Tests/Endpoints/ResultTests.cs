@@ -136,6 +136,24 @@ public sealed class ResultTests
     }
 
     [Fact]
+    public async Task Bytes_that_are_no_message_are_refused_without_a_word_of_where_the_server_keeps_them()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        await server.OpenAsync(Models.Job("demo", "a"), initial);
+        using ManualSite a = server.Site("a");
+        TaskDocument task = await a.TakeAsync();
+        string digest = await a.UploadAsync(task, 1, Encoding.ASCII.GetBytes("these bytes are no safetensors file"));
+        using HttpResponseMessage response = await a.PostAsync(task, new ResultDocument(1, 1, Metrics, digest, ManualSite.Meaning(task)));
+        string body = await response.Content.ReadAsStringAsync(Cancel);
+        response.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity, body);
+        body.ShouldContain("the message");
+        body.ShouldNotContain(server.Folder);
+        body.ShouldNotContain("spool");
+        Counted(server, "demo").ShouldBeEmpty();
+    }
+
+    [Fact]
     public async Task A_result_that_claims_another_digest_than_was_committed_is_refused()
     {
         using MemorySource initial = Models.Eighths();
