@@ -21,6 +21,7 @@ public sealed class StagedFile : ByteSource
     private const long FlushBytes = 64 << 20;
 
     private readonly Lock _gate = new();
+    private readonly Lock _writing = new();
     private readonly SafeFileHandle _handle;
     private readonly bool _keepPartial;
 
@@ -324,7 +325,11 @@ public sealed class StagedFile : ByteSource
     {
         try
         {
-            RandomAccess.Write(_handle, bytes, offset);
+            // One writer at a time: file systems let no second one in either, but have it spin, and its core has other things to do.
+            lock (_writing)
+            {
+                RandomAccess.Write(_handle, bytes, offset);
+            }
         }
         catch (IOException e) when (FullDisk.IsFull(e, FilePath, 0))
         {
