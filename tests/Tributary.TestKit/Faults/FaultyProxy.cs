@@ -35,6 +35,7 @@ public sealed class FaultyProxy : IAsyncDisposable
     private readonly List<long>[] _freezes = [[], []];
     private readonly List<(long Position, Slowness Slowness)>[] _slow = [[], []];
     private readonly Hold?[] _holds = new Hold?[2];
+    private readonly int[] _bytesPerSecond = new int[2];
     private readonly Task _accepting;
     private RequestRepeater? _repeater;
     private int _targetPort;
@@ -68,11 +69,11 @@ public sealed class FaultyProxy : IAsyncDisposable
     /// </summary>
     public ReadOnlyMemory<byte> DamageAfter { get; set; }
 
-    /// <summary>How many bytes a second pass upwards on each connection; 0 for all.</summary>
-    public int BytesPerSecondUp { get; set; }
-
     /// <summary>The bytes that passed.</summary>
     public long Passed(ProxyDirection direction) => Interlocked.Read(ref _passed[(int)direction]);
+
+    /// <summary>From now on so many bytes a second pass on each connection; 0 for all.</summary>
+    public void Throttle(ProxyDirection direction, int bytesPerSecond) => Volatile.Write(ref _bytesPerSecond[(int)direction], bytesPerSecond);
 
     /// <summary>Inverts the byte at that position, once.</summary>
     public void FlipAt(ProxyDirection direction, long position) => Plan(_flips, direction, position);
@@ -112,15 +113,12 @@ public sealed class FaultyProxy : IAsyncDisposable
     }
 
     /// <summary>Ends what <see cref="HoldAt"/> began.</summary>
-    public void LetGo()
+    public void LetGo(ProxyDirection direction)
     {
         lock (_gate)
         {
-            for (int i = 0; i < _holds.Length; i++)
-            {
-                _holds[i]?.Released.SetResult();
-                _holds[i] = null;
-            }
+            _holds[(int)direction]?.Released.SetResult();
+            _holds[(int)direction] = null;
         }
     }
 
@@ -216,7 +214,7 @@ public sealed class FaultyProxy : IAsyncDisposable
         {
             while (true)
             {
-                int pace = slowness is { BytesLeft: > 0 } ? slowness.BytesPerSecond : direction == ProxyDirection.Up ? BytesPerSecondUp : 0;
+                int pace = slowness is { BytesLeft: > 0 } ? slowness.BytesPerSecond : Volatile.Read(ref _bytesPerSecond[(int)direction]);
                 int most = pace > 0 ? Math.Max(1, pace / 10) : BufferBytes;
                 int read = await from.ReceiveAsync(buffer.AsMemory(0, most), _stop.Token);
                 if (read == 0)
@@ -276,7 +274,7 @@ public sealed class FaultyProxy : IAsyncDisposable
             long begin = _passed[(int)direction];
             int pass = bytes.Length;
             slowness?.BytesLeft -= pass;
-            if (_slow[(int)direction].FindIndex(slow => slow.Position < begin + bytes.Length) is >= 0 and var slow)
+            if (_slow[(int)direction].FindIndex(slow => slow.Position < begin + pass) is >= 0 and var slow)
             {
                 slowness = _slow[(int)direction][slow].Slowness;
                 _slow[(int)direction].RemoveAt(slow);
