@@ -17,13 +17,13 @@ internal sealed class FaultyRun : IAsyncDisposable
     private readonly ServerSettings _serverSettings;
     private readonly ProgressRule? _progress;
 
-    private FaultyRun(FaultModel model, string precision, ProgressRule? progress)
+    private FaultyRun(FaultModel model, string precision, ProgressRule? progress, ProgramCommand program)
     {
         var job = new Job { Name = "faults", Sites = ["a"], Rounds = 1, Precision = new JobPrecision(precision, precision), Exchange = Exchange.Weights };
         _folder = model.RunFolder();
         _progress = progress;
         _serverSettings = new ServerSettings(job, RoundTrip: true, model.Path, Path.Combine(_folder, "server"), 0, new Dictionary<string, string> { ["token"] = "a" });
-        Server = RoleProcess.Start(StreamingModel.Program, "server", _serverSettings, null);
+        Server = RoleProcess.Start(program, "server", _serverSettings, null);
     }
 
     /// <summary>The wire, in front of the server.</summary>
@@ -42,9 +42,13 @@ internal sealed class FaultyRun : IAsyncDisposable
     private static CancellationToken Cancelled => TestContext.Current.CancellationToken;
 
     /// <summary>Starts the server, which waits.</summary>
-    public static async Task<FaultyRun> StartAsync(FaultModel model, string precision, ProgressRule? progress = null)
+    /// <param name="model">The model.</param>
+    /// <param name="precision">The precision both ways.</param>
+    /// <param name="progress">When the site gives a transfer up; null for the usual.</param>
+    /// <param name="program">How the first server is started; null for the usual.</param>
+    public static async Task<FaultyRun> StartAsync(FaultModel model, string precision, ProgressRule? progress = null, ProgramCommand? program = null)
     {
-        var run = new FaultyRun(model, precision, progress);
+        var run = new FaultyRun(model, precision, progress, program ?? StreamingModel.Program);
         run.Proxy = new FaultyProxy((await run.Server.UntilAsync<RoleReady>(static _ => { }, Cancelled)).Address!);
         return run;
     }
