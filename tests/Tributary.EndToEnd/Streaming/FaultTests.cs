@@ -29,14 +29,14 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
         await using FaultyRun run = await FaultyRun.StartAsync(model, "fp32");
         Task receiving = run.Proxy.HoldAt(ProxyDirection.Down, 100 * MiB);
         await run.BeginAsync();
-        await receiving.WaitAsync(Cancelled);
+        await run.ReachAsync(receiving);
         await run.KillSiteAsync();
 
         // Then with all of the message there, and half of the result sent.
         Task sending = run.Proxy.HoldAt(ProxyDirection.Up, 100 * MiB);
         run.Proxy.LetGo(ProxyDirection.Down);
         run.StartSite();
-        await sending.WaitAsync(Cancelled);
+        await run.ReachAsync(sending);
         await run.KillSiteAsync();
         run.Proxy.LetGo(ProxyDirection.Up);
         run.StartSite();
@@ -53,12 +53,12 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
         await using FaultyRun run = await FaultyRun.StartAsync(model, "fp32");
         Task sending = run.Proxy.HoldAt(ProxyDirection.Down, 100 * MiB);
         await run.BeginAsync();
-        await sending.WaitAsync(Cancelled);
+        await run.ReachAsync(sending);
         await run.KillServerAsync();
         Task receiving = run.Proxy.HoldAt(ProxyDirection.Up, 100 * MiB);
         run.Proxy.LetGo(ProxyDirection.Down);
         run.StartServer();
-        await receiving.WaitAsync(Cancelled);
+        await run.ReachAsync(receiving);
         await run.KillServerAsync();
         run.Proxy.LetGo(ProxyDirection.Up);
         run.StartServer();
@@ -76,7 +76,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
         await run.BeginAsync();
         foreach ((ProxyDirection direction, long position) in new[] { (ProxyDirection.Down, 60 * MiB), (ProxyDirection.Down, 150 * MiB), (ProxyDirection.Up, 60 * MiB), (ProxyDirection.Up, 150 * MiB) })
         {
-            await run.Proxy.HoldAt(direction, position).WaitAsync(Cancelled);
+            await run.ReachAsync(run.Proxy.HoldAt(direction, position));
             await run.KillSiteAsync();
             await run.KillServerAsync();
             run.Proxy.LetGo(direction);
@@ -97,7 +97,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
         await using FaultyRun run = await FaultyRun.StartAsync(model, "nf4", program: slow);
         Task sending = run.Proxy.HoldAt(ProxyDirection.Down, PartBytes + Talk);
         await run.BeginAsync();
-        await sending.WaitAsync(Cancelled);
+        await run.ReachAsync(sending);
         await run.KillServerAsync();
         Path.GetExtension(Directory.GetFiles(run.MessageFolder).ShouldHaveSingleItem()).ShouldBe(".partial", "it was killed too late to be encoding still");
         run.Proxy.LetGo(ProxyDirection.Down);
@@ -152,7 +152,7 @@ public sealed class FaultTests(FaultModel model) : IClassFixture<FaultModel>
         await using FaultyRun run = await FaultyRun.StartAsync(model, "fp32", new ProgressRule(MiB, TimeSpan.FromSeconds(2)));
         Task receiving = run.Proxy.HoldAt(ProxyDirection.Down, 100 * MiB);
         await run.BeginAsync();
-        await receiving.WaitAsync(Cancelled);
+        await run.ReachAsync(receiving);
         run.Proxy.Throttle(ProxyDirection.Down, 64 << 10);
         run.Proxy.LetGo(ProxyDirection.Down);
         JobFailedException failed = await Should.ThrowAsync<JobFailedException>(() => run.Server.UntilAsync<JobDone>(static _ => { }, Cancelled));

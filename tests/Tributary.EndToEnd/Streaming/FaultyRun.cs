@@ -58,13 +58,21 @@ internal sealed class FaultyRun : IAsyncDisposable
     {
         Task asking = Proxy.HoldAt(ProxyDirection.Up, 1);
         StartSite();
-        await asking.WaitAsync(Cancelled);
+        await ReachAsync(asking);
         Proxy.LetGo(ProxyDirection.Up);
         Server.Begin();
     }
 
     public void StartSite() =>
         Site = RoleProcess.Start(StreamingModel.Program, "a", new SiteSettings("a", Path.Combine(_folder, "a"), Proxy.Address, "token", _progress), null);
+
+    /// <summary>Waits for a place on the wire; a process that ends before is the reason why it is not reached.</summary>
+    public async Task ReachAsync(Task place)
+    {
+        Task<long> first = await Task.WhenAny(place.ContinueWith(static _ => 0L, TaskScheduler.Default), Server.Ended, Site!.Ended).WaitAsync(Cancelled);
+        await first;
+        place.IsCompleted.ShouldBeTrue();
+    }
 
     public async Task KillSiteAsync()
     {
@@ -89,7 +97,9 @@ internal sealed class FaultyRun : IAsyncDisposable
     /// <summary>Waits for the job's end, and tells what is there at both ends.</summary>
     public async Task<Arrived> FinishAsync()
     {
-        JobDone done = await Server.UntilAsync<JobDone>(static _ => { }, Cancelled);
+        Task<JobDone> ending = Server.UntilAsync<JobDone>(static _ => { }, Cancelled);
+        await ReachAsync(ending);
+        JobDone done = await ending;
         await Site!.EndAsync(Cancelled);
         CountReads(Site);
         await Server.EndAsync(Cancelled);
