@@ -27,4 +27,13 @@ internal sealed class Inbox(string folder)
 
         return Path.Combine(folder, name);
     }
+
+    /// <summary>Removes what is there, and the record of its parts, once the message is kept elsewhere.</summary>
+    public void Clear()
+    {
+        foreach (string path in Directory.GetFiles(folder, Prefix + "*"))
+        {
+            File.Delete(path);
+        }
+    }
 }

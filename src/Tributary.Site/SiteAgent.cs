@@ -224,6 +224,7 @@ public sealed class SiteAgent : IDisposable
         if (task.Message.Meaning.Base is not { } expected)
         {
             _held.Keep(modelDigest, inbox);
+            _inbox.Clear();
             return _held.Path(modelDigest);
         }
 

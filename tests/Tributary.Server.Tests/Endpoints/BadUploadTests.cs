@@ -43,7 +43,7 @@ public sealed class BadUploadTests
         // What was right is kept: only the part that is missing has to be sent.
         (await PutAsync(a, 1, Parts[1], Parts[1])).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         (await CommitAsync(a)).StatusCode.ShouldBe(HttpStatusCode.OK);
-        Committed(server).Single().ShouldEndWith("round-00001-0-a-1.safetensors");
+        Committed(server).Single().ShouldEndWith("round-00001-0-a.safetensors");
     }
 
     [Fact]

@@ -49,7 +49,7 @@ public sealed class FullDiskTests : IDisposable
         await RequireDiskFullAsync(response, $"{DiskBytes} bytes are needed, ");
         string spool = Path.Combine(Server, "jobs", "demo", "spool");
         (await Should.ThrowAsync<JobFailedException>(running)).Message
-            .ShouldStartWith($"round 1 (train): the server cannot go on: {spool}: the disk is full: round-00001-0-a-1.safetensors needs {DiskBytes} bytes, ");
+            .ShouldStartWith($"round 1 (train): the server cannot go on: {spool}: the disk is full: round-00001-0-a.safetensors needs {DiskBytes} bytes, ");
         Directory.GetFiles(spool).ShouldBeEmpty();
     }
 
