@@ -7,6 +7,7 @@ using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
+using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Tributary.Federation.Jobs;
@@ -24,16 +25,19 @@ namespace Tributary.Server;
 public sealed class TributaryServer : IAsyncDisposable
 {
     private readonly WebApplication _application;
+    private readonly FolderLock _folder;
     private readonly ConcurrentDictionary<string, JobRun> _running = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
+    // Jobs that ended without a word in the journal, as where its disk is full.
+    private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
     private TaskCompletionSource _stepOpened = new(TaskCreationOptions.RunContinuationsAsynchronously);
 
-    private TributaryServer(ServerOptions options, TimeProvider time, Action<ILoggingBuilder> logging)
+    private TributaryServer(ServerOptions options, FolderLock folder, Journal journal, TimeProvider time, Action<ILoggingBuilder> logging)
     {
         Options = options;
+        _folder = folder;
         _time = time;
-        Directory.CreateDirectory(options.Folder);
-        Journal = new Journal(Path.Combine(options.Folder, "tributary.db"), time);
+        Journal = journal;
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -72,10 +76,10 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="time">The clock.</param>
     /// <param name="logging">Where it logs to.</param>
     /// <param name="cancellationToken">Ends the start.</param>
-    /// <exception cref="IOException">The port is in use, or the folder cannot be written.</exception>
+    /// <exception cref="IOException">The port is in use, or the folder is in use by another server or cannot be written.</exception>
     public static async Task<TributaryServer> StartAsync(ServerOptions options, TimeProvider time, Action<ILoggingBuilder> logging, CancellationToken cancellationToken)
     {
-        var server = new TributaryServer(options, time, logging);
+        TributaryServer server = Make(options, time, logging);
         try
         {
             await server._application.StartAsync(cancellationToken);
@@ -100,6 +104,7 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="initial">The weights it starts from; read until the job ends.</param>
     /// <param name="report">Told what happens, from several threads.</param>
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
+    /// <exception cref="ArgumentException">The name of the job or of a site is none, see <see cref="JobName"/>.</exception>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
     public Task<JobRecord> RunJobAsync(Job job, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken) =>
         RunJobAsync(job, Controllers.Create(job.Workflow), initial, report, cancellationToken);
@@ -112,10 +117,17 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="initial">The weights it starts from; read until the job ends.</param>
     /// <param name="report">Told what happens, from several threads.</param>
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
+    /// <exception cref="ArgumentException">The name of the job or of a site is none, see <see cref="JobName"/>.</exception>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
     public async Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
     {
+        if (job.Sites.Prepend(job.Name).Select(JobName.Refuse).FirstOrDefault(reason => reason is not null) is { } unfit)
+        {
+            throw new ArgumentException(unfit, nameof(job));
+        }
+
         Journal.AddJob(job);
+        _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
         using var run = new JobRun(job, initial, folder, Journal, _time, report) { StepOpened = SignalStepOpened };
         if (!_running.TryAdd(job.Name, run))
@@ -131,7 +143,7 @@ public sealed class TributaryServer : IAsyncDisposable
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {
-            Journal.EndJob(job.Name, e.Message);
+            NoteFailure(job, e.Message);
             throw;
         }
         finally
@@ -145,11 +157,45 @@ public sealed class TributaryServer : IAsyncDisposable
     {
         await _application.DisposeAsync();
         Journal.Dispose();
+        _folder.Dispose();
     }
+
+    /// <summary>Whether a step waits for results, of a job that this server has not gone on with yet.</summary>
+    internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Open is null && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
 
     internal JobRun? Find(string job) => _running.GetValueOrDefault(job);
 
     internal JobFolder FolderOf(string job) => new(Options.Folder, job);
+
+    private static TributaryServer Make(ServerOptions options, TimeProvider time, Action<ILoggingBuilder> logging)
+    {
+        var folder = FolderLock.Take(options.Folder, "server");
+        Journal? journal = null;
+        try
+        {
+            journal = new Journal(Path.Combine(options.Folder, "tributary.db"), time);
+            return new TributaryServer(options, folder, journal, time, logging);
+        }
+        catch
+        {
+            journal?.Dispose();
+            folder.Dispose();
+            throw;
+        }
+    }
+
+    /// <summary>The journal may be what failed. Why the job ended is told all the same, and its sites are not kept waiting.</summary>
+    private void NoteFailure(Job job, string reason)
+    {
+        try
+        {
+            Journal.EndJob(job.Name, reason);
+        }
+        catch (Exception e) when (e is SqliteException or IOException)
+        {
+            _ended[job.Name] = true;
+        }
+    }
 
     private void SignalStepOpened() =>
         Interlocked.Exchange(ref _stepOpened, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();

@@ -1,3 +1,4 @@
+using Tributary.Federation.Tasks;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 
@@ -21,7 +22,10 @@ internal sealed class HeldModel
     public bool Has(string digest) => File.Exists(Path(digest));
 
     /// <summary>Where the model of that digest lies, or is to be put.</summary>
-    public string Path(string digest) => System.IO.Path.Combine(_folder, digest.Replace(':', '-') + ".safetensors");
+    /// <exception cref="TaskFailedException">It is no digest. It comes from the server and becomes a file's name.</exception>
+    public string Path(string digest) => digest.All(c => char.IsAsciiLetterLower(c) || char.IsAsciiDigit(c) || c == ':')
+        ? System.IO.Path.Combine(_folder, digest.Replace(':', '-') + ".safetensors")
+        : throw new TaskFailedException($"the task names a model '{digest}', which is no digest");
 
     /// <summary>Takes a message of weights as the model, as it lies, and forgets the others.</summary>
     public void Keep(string digest, string message)

@@ -1,4 +1,5 @@
 using System.Net;
+using System.Net.Sockets;
 
 namespace Tributary.Site;
 
@@ -41,7 +42,9 @@ internal sealed class ServerPatience(TimeProvider time, Random jitter)
     public static bool IsTransient(Exception e) => e switch
     {
         HttpRequestException { StatusCode: { } status } => status is HttpStatusCode.RequestTimeout or HttpStatusCode.TooManyRequests || (int)status >= 500,
-        HttpRequestException or IOException => true,
+
+        // A socket's own exception comes through where a connection is reset at the moment in which it opens; HttpClient wraps it otherwise.
+        HttpRequestException or IOException or SocketException => true,
         _ => false,
     };
 

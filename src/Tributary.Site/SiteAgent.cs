@@ -20,23 +20,28 @@ namespace Tributary.Site;
 public sealed class SiteAgent : IDisposable
 {
     private readonly SiteOptions _options;
+    private readonly FolderLock _folder;
     private readonly Executor _executor;
     private readonly TimeProvider _time;
     private readonly ServerClient _server;
     private readonly ObjectClient _objects;
     private readonly HeldModel _held;
+    private readonly Inbox _inbox;
     private readonly ServerPatience _patience;
 
-    /// <summary>Makes the agent; it does nothing until it runs.</summary>
+    /// <summary>Makes the agent; it does nothing until it runs, but its folder is its own from now on.</summary>
+    /// <exception cref="IOException">The folder is in use by another agent, or cannot be written.</exception>
     public SiteAgent(SiteOptions options, Executor executor, TimeProvider time, Random jitter)
     {
         _options = options;
+        _folder = FolderLock.Take(options.Folder, "site's agent");
         _executor = executor;
         _time = time;
         _server = new ServerClient(options);
-        _objects = new ObjectClient(_server.Http, new TransferOptions(), time, jitter);
+        _objects = new ObjectClient(_server.Http, options.Transfers, time, jitter);
         _patience = new ServerPatience(time, jitter);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
+        _inbox = new Inbox(options.Folder);
     }
 
     /// <summary>
@@ -57,7 +62,11 @@ public sealed class SiteAgent : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _server.Dispose();
+    public void Dispose()
+    {
+        _server.Dispose();
+        _folder.Dispose();
+    }
 
     private async Task DoAsync(TaskDocument task, CancellationToken cancellationToken)
     {
@@ -97,7 +106,7 @@ public sealed class SiteAgent : IDisposable
     private async Task WorkAsync(TaskDocument task, ProgressReporter progress, CancellationToken cancellationToken)
     {
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
-        string inbox = Path.Combine(_options.Folder, "message.safetensors");
+        string inbox = _inbox.Open(task);
         long start = Stopwatch.GetTimestamp();
         (string message, long bytesDown) = await FetchAsync(task, inbox, progress, cancellationToken);
         metrics[MetricNames.BytesDown] = bytesDown;
@@ -163,21 +172,37 @@ public sealed class SiteAgent : IDisposable
             return (task.Message.Digest!, 0);
         }
 
+        if (task.Message.Length > _options.MessageBytesMax)
+        {
+            throw new TaskFailedException($"the message has {task.Message.Length} bytes, and this site takes at most {_options.MessageBytesMax}");
+        }
+
         long bytes = 0;
         if (task.Base is { } wanted && !_held.Has(wanted.Model))
         {
-            TransferResult fetched = await _objects.DownloadAsync(new Uri(_options.Server, wanted.Path), _held.Path(wanted.Model), null, cancellationToken);
+            var whole = new DownloadRequest { LengthMax = _options.MessageBytesMax };
+            TransferResult fetched = await _objects.DownloadAsync(Address(wanted.Path), _held.Path(wanted.Model), whole, cancellationToken);
             bytes += fetched.BytesOnWire;
         }
 
         var request = new DownloadRequest
         {
             Digest = task.Message.Digest,
+            LengthMax = _options.MessageBytesMax,
             UnitEnds = task.Message.UnitEnds,
             Progress = new TransferRelay(progress, TaskPhase.Downloading),
         };
-        TransferResult result = await _objects.DownloadAsync(new Uri(_options.Server, task.Message.Path), inbox, request, cancellationToken);
+        TransferResult result = await _objects.DownloadAsync(Address(task.Message.Path), inbox, request, cancellationToken);
         return (result.Descriptor.Digest, bytes + result.BytesOnWire);
+    }
+
+    /// <summary>The address of an object. The site shows its token there, so it has to be the server's.</summary>
+    private Uri Address(string path)
+    {
+        var address = new Uri(_options.Server, path);
+        return Uri.Compare(address, _options.Server, UriComponents.SchemeAndServer, UriFormat.UriEscaped, StringComparison.Ordinal) == 0
+            ? address
+            : throw new TaskFailedException($"the task's object '{path}' is not at the server; it was not fetched");
     }
 
     /// <summary>
@@ -199,6 +224,7 @@ public sealed class SiteAgent : IDisposable
         if (task.Message.Meaning.Base is not { } expected)
         {
             _held.Keep(modelDigest, inbox);
+            _inbox.Clear();
             return _held.Path(modelDigest);
         }
 

@@ -1,3 +1,5 @@
+using Tributary.Transport;
+
 namespace Tributary.Site;
 
 /// <summary>How a site's agent runs.</summary>
@@ -15,9 +17,15 @@ public sealed record SiteOptions
     /// <summary>The bearer token it shows.</summary>
     public required string Token { get; init; }
 
+    /// <summary>The largest message or model it takes from the server, in bytes; a task with a larger one is refused before any of it is fetched.</summary>
+    public long MessageBytesMax { get; init; } = 1L << 40;
+
     /// <summary>How long a request for a task waits at the server.</summary>
     public TimeSpan LongPoll { get; init; } = TimeSpan.FromSeconds(30);
 
     /// <summary>How often the server is told how far a task has come; also the sign that the site lives.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(500);
+
+    /// <summary>How messages are moved, and when a transfer is given up as too slow.</summary>
+    public TransferOptions Transfers { get; init; } = new();
 }

@@ -13,19 +13,19 @@ public static class DurableFile
         string temporary = path + ".partial";
         try
         {
-            using (var stream = new FileStream(temporary, new FileStreamOptions
-            {
-                Mode = FileMode.Create,
-                Access = FileAccess.Write,
-                BufferSize = 0,
-                PreallocationSize = length,
-            }))
+            using (FileStream stream = Create(temporary, path, length))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
 
             DurableName.Rename(temporary, path);
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, path, 0))
+        {
+            // Gone first, so that what is said to be free is.
+            File.Delete(temporary);
+            throw Full(path, length, e);
         }
         catch
         {
@@ -39,4 +39,19 @@ public static class DurableFile
 
     /// <summary>Writes a text file in UTF-8.</summary>
     public static void WriteText(string path, string text) => Write(path, 0, stream => stream.Write(System.Text.Encoding.UTF8.GetBytes(text)));
+
+    private static FileStream Create(string temporary, string path, long length)
+    {
+        try
+        {
+            return new FileStream(temporary, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, PreallocationSize = length });
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, path, length))
+        {
+            throw Full(path, length, e);
+        }
+    }
+
+    private static IOException Full(string path, long length, IOException e) =>
+        new(FullDisk.Describe(path, length > 0 ? length : null, FullDisk.FreeAt(path)), e);
 }

@@ -14,4 +14,10 @@ public sealed class TensorFormatException : Exception
         : base(message, inner)
     {
     }
+
+    /// <summary>The path of the file that the message begins with; null where it names none.</summary>
+    public string? Path { get; init; }
+
+    /// <summary>The message with the file's name in place of its path, for those whom the folder does not concern.</summary>
+    public string MessageWithoutFolder => Path is null ? Message : Message.Replace(Path, System.IO.Path.GetFileName(Path), StringComparison.Ordinal);
 }

@@ -34,7 +34,7 @@ public sealed class BufferTests
     [Theory]
     [InlineData(DType.F32)]
     [InlineData(DType.BF16)]
-    public void A_tile_read_through_the_views_allocates_nothing_but_what_other_tests_took_from_the_pool(DType dtype)
+    public void A_tile_read_through_the_views_allocates_nothing(DType dtype)
     {
         using var dense = new MemorySource(MemorySource.Gaussian("w", dtype, [Tile.ElementsMax], seed: 2));
         byte[] destination = new byte[Tile.ElementsMax * dtype.Size()];
@@ -42,10 +42,17 @@ public sealed class BufferTests
         {
             using var quantized = new QuantizedSource(dense, codec);
             using var back = new DequantizedSource(quantized);
-            back.Read(new Tile(0, 0), 0, destination);
-            long before = GC.GetAllocatedBytesForCurrentThread();
-            back.Read(new Tile(0, 0), 0, destination);
-            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(200, codec.Name);
+
+            // Tests that run at the same time empty the pool now and then, so that a read has to make its buffers anew; but not every read.
+            long least = Enumerable.Range(0, 10).Min(_ => Allocated(back, destination));
+            least.ShouldBeLessThan(200, codec.Name);
         }
+    }
+
+    private static long Allocated(DequantizedSource source, byte[] destination)
+    {
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        source.Read(new Tile(0, 0), 0, destination);
+        return GC.GetAllocatedBytesForCurrentThread() - before;
     }
 }

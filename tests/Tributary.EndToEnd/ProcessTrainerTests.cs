@@ -77,8 +77,10 @@ public sealed class ProcessTrainerTests : IDisposable
         }
 
         byte[] trained = await File.ReadAllBytesAsync(_folder["script/model/model.safetensors"], Cancelled);
-        trained.AsSpan().SequenceEqual(await File.ReadAllBytesAsync(_folder["inside/model/model.safetensors"], Cancelled)).ShouldBeTrue();
-        trained.AsSpan().SequenceEqual(await File.ReadAllBytesAsync(Path.Combine(Model, "model.safetensors"), Cancelled)).ShouldBeFalse();
+        byte[] inside = await File.ReadAllBytesAsync(_folder["inside/model/model.safetensors"], Cancelled);
+        byte[] initial = await File.ReadAllBytesAsync(Path.Combine(Model, "model.safetensors"), Cancelled);
+        trained.AsSpan().SequenceEqual(inside).ShouldBeTrue();
+        trained.AsSpan().SequenceEqual(initial).ShouldBeFalse();
         File.ReadAllText(_folder["script/logs/a.log"]).ShouldBe("loading\n", customMessage: "what a script prints goes to the site's log, and one process did both rounds");
         File.ReadLines(_folder["script/metrics.jsonl"]).ShouldContain(line => line.Contains("\"train_loss\":2,", StringComparison.Ordinal));
         Directory.Exists(_folder["script/state"]).ShouldBeFalse();

@@ -24,6 +24,11 @@ internal static class StreamingTable
         writer.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{setup.Model}: {setup.Tensors} tensors, {setup.Parameters:N0} parameters, {Output.Bytes(setup.ModelBytes)}"));
         writer.WriteLine($"{setup.Sites} site{(setup.Sites == 1 ? string.Empty : "s")}, {(setup.RoundTrip ? "there and back" : "one way")}; {setup.Cores} cores, {memory};");
         writer.WriteLine($"before each measurement outputs are removed, the disk is flushed and the model's files are read once: {cached}");
+        if (setup.MemoryLimitBytes is null)
+        {
+            writer.WriteLine("then memory for a copy of the model is touched, since a virtual machine's that was given back to its host is slow the first time");
+        }
+
         writer.WriteLine($"{setup.WorkFolder} ({setup.FileSystem}): {Output.Bytes(setup.DiskNeededBytes)} needed, {Output.Bytes(setup.DiskFreeBytes)} free");
     }
 

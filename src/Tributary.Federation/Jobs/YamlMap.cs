@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Text.Json;
-using System.Text.RegularExpressions;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -10,7 +9,7 @@ namespace Tributary.Federation.Jobs;
 /// A mapping of a YAML file that is read key by key. What is wrong is collected, with its line, so that a user sees all of it at once;
 /// keys that nobody asked for are wrong too.
 /// </summary>
-internal sealed partial class YamlMap
+internal sealed class YamlMap
 {
     private readonly YamlMappingNode _node;
     private readonly List<JobFileError> _errors;
@@ -195,9 +194,9 @@ internal sealed partial class YamlMap
     /// <summary>Notes a name that cannot stand in paths and addresses.</summary>
     public void CheckName(string key, string name)
     {
-        if (!NamePattern().IsMatch(name))
+        if (JobName.Refuse(name) is { } reason)
         {
-            Add(_values[key].Key, $"the name '{name}' should be small letters, digits and hyphens, at most 63, beginning with a letter or digit");
+            Add(_values[key].Key, reason);
         }
     }
 
@@ -216,9 +215,6 @@ internal sealed partial class YamlMap
             }
         }
     }
-
-    [GeneratedRegex("^[a-z0-9][a-z0-9-]{0,62}$", RegexOptions.CultureInvariant, matchTimeoutMilliseconds: 1000)]
-    private static partial Regex NamePattern();
 
     /// <summary>The number of letters to insert, delete or change to get from one word to the other (Levenshtein 1966).</summary>
     private static int Distance(string a, string b)

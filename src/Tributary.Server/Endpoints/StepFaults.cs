@@ -1,6 +1,7 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Data.Sqlite;
+using Tributary.Transport;
 
 namespace Tributary.Server.Endpoints;
 
@@ -22,6 +23,12 @@ internal static class StepFaults
             {
                 open.State.Break(e.Message);
                 open.Signal();
+            }
+
+            if (e is DiskFullException full && !context.Response.HasStarted)
+            {
+                await Problem.DiskFullAsync(context, full);
+                return;
             }
 
             throw;

@@ -4,6 +4,7 @@ using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Data.Sqlite;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
@@ -53,7 +54,7 @@ internal static class TaskEndpoints
                 if (run.Open is { } open && open.State.Needs(context.Site()))
                 {
                     open.State.Heard(context.Site());
-                    await context.Response.WriteAsJsonAsync(open.TaskFor(context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
+                    await context.Response.WriteAsJsonAsync(TaskFor(open, context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
                     return;
                 }
             }
@@ -64,6 +65,21 @@ internal static class TaskEndpoints
                 context.Response.StatusCode = StatusCodes.Status204NoContent;
                 return;
             }
+        }
+    }
+
+    /// <summary>A task that cannot be handed out is the step's fault: sites would ask for it for ever.</summary>
+    private static TaskDocument TaskFor(OpenStep open, string site)
+    {
+        try
+        {
+            return open.TaskFor(site);
+        }
+        catch (Exception e) when (e is SqliteException or IOException)
+        {
+            open.State.Break(e.Message);
+            open.Signal();
+            throw;
         }
     }
 
@@ -116,34 +132,46 @@ internal static class TaskEndpoints
             return;
         }
 
-        if (Refuse(result, run, open, server, context.Site()) is { } reason)
+        Answer? answer = await open.UploadOf(context.Site()).CountAsync(
+            result.Attempt, committed => Count(result, committed, run, open, context.Site()), context.RequestAborted);
+        if (answer is null || answer.Status == StatusCodes.Status410Gone)
         {
-            await Problem.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "the result cannot count", reason);
-            return;
+            await Problem.StepNotOpenAsync(context, server);
         }
-
-        try
+        else if (answer.Reason is not null)
         {
-            var row = new ResultRow(open.Round, open.Step, context.Site(), result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
-            if (!run.AddResult(row))
-            {
-                await Problem.StepNotOpenAsync(context, server);
-                return;
-            }
-
-            context.Response.StatusCode = StatusCodes.Status204NoContent;
+            await Problem.WriteAsync(context, answer.Status, "the result cannot count", answer.Reason);
         }
-        catch (TensorFormatException e)
+        else
         {
-            await Problem.WriteAsync(context, StatusCodes.Status422UnprocessableEntity, "the result cannot count", e.Message);
-        }
-        catch (MessageRefusedException e)
-        {
-            await Problem.WriteAsync(context, StatusCodes.Status409Conflict, "the result cannot count", e.Message);
+            context.Response.StatusCode = answer.Status;
         }
     }
 
-    private static string? Refuse(ResultDocument result, JobRun run, OpenStep open, TributaryServer server, string site)
+    /// <summary>Looks at a result and journals it.</summary>
+    private static Answer Count(ResultDocument result, string? committed, JobRun run, OpenStep open, string site)
+    {
+        if (Refuse(result, committed, open) is { } reason)
+        {
+            return new Answer(StatusCodes.Status422UnprocessableEntity, reason);
+        }
+
+        var row = new ResultRow(open.Round, open.Step, site, result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
+        try
+        {
+            return new Answer(run.AddResult(row) ? StatusCodes.Status204NoContent : StatusCodes.Status410Gone, null);
+        }
+        catch (TensorFormatException e)
+        {
+            return new Answer(StatusCodes.Status422UnprocessableEntity, e.Message);
+        }
+        catch (MessageRefusedException e)
+        {
+            return new Answer(StatusCodes.Status409Conflict, e.Message);
+        }
+    }
+
+    private static string? Refuse(ResultDocument result, string? committed, OpenStep open)
     {
         if (open.Name == TaskNames.Train && (result.Samples <= 0 || result.Digest is null || result.Meaning is null))
         {
@@ -155,13 +183,12 @@ internal static class TaskEndpoints
             return $"The figure '{name}' is not a finite number.";
         }
 
-        if (result.Digest is not null && open.FindUpload(site, result.Attempt)?.Committed is { } committed && committed.Digest != result.Digest)
+        if (result.Digest is null || result.Digest == committed)
         {
-            return $"Its message was committed as {committed.Digest}, but the result says {result.Digest}.";
+            return null;
         }
 
-        string spooled = server.FolderOf(run.Job.Name).Spool(open.Round, open.Step, site, result.Attempt);
-        return result.Digest is not null && !File.Exists(spooled) ? "Its message has not been committed." : null;
+        return committed is null ? "Its message has not been committed." : $"Its message was committed as {committed}, but the result says {result.Digest}.";
     }
 
     private static async Task<T?> ReadAsync<T>(HttpContext context, JsonTypeInfo<T> type)
@@ -178,4 +205,7 @@ internal static class TaskEndpoints
             return null;
         }
     }
+
+    /// <summary>What a site is told of its result: a status, and the reason where it is refused.</summary>
+    private sealed record Answer(int Status, string? Reason);
 }

@@ -9,8 +9,8 @@ using Tributary.Transport;
 namespace Tributary.Server.Endpoints;
 
 /// <summary>
-/// The uploads of a job's open step. Each belongs to the site that asks and to an attempt that was handed to it; their files lie in
-/// the spool, under names that the server makes.
+/// The uploads of a job's open step. Each belongs to the site that asks, and to the newest attempt that began one; their files lie in the
+/// spool, under names that the server makes.
 /// </summary>
 internal static class UploadEndpoints
 {
@@ -25,7 +25,7 @@ internal static class UploadEndpoints
 
     private static async Task BeginAsync(HttpContext context, TributaryServer server, UploadHandlers handlers)
     {
-        if (TaskEndpoints.FindStep(context, server) is not var (run, open))
+        if (TaskEndpoints.FindStep(context, server) is not var (_, open))
         {
             await Problem.StepNotOpenAsync(context, server);
             return;
@@ -43,8 +43,8 @@ internal static class UploadEndpoints
             return;
         }
 
-        string path = server.FolderOf(run.Job.Name).Spool(open.Round, open.Step, context.Site(), attempt);
-        ObjectUpload? upload = await open.BeginUploadAsync(context.Site(), attempt, () => ObjectUpload.OpenAsync(Path.GetFileNameWithoutExtension(path), path, layout, context.RequestAborted));
+        string site = context.Site();
+        ObjectUpload? upload = await open.UploadOf(site).BeginAsync(attempt, layout, () => open.State.Needs(site), context.RequestAborted);
         await (upload is null ? Problem.StepNotOpenAsync(context, server) : handlers.DescribeAsync(context, upload));
     }
 
@@ -56,7 +56,7 @@ internal static class UploadEndpoints
         }
 
         open.State.Heard(context.Site());
-        return open.FindUpload(context.Site(), Attempt(context));
+        return open.UploadOf(context.Site()).Find(Attempt(context));
     }
 
     private static int Attempt(HttpContext context) => int.Parse((string)context.Request.RouteValues["attempt"]!, CultureInfo.InvariantCulture);

@@ -1,14 +1,17 @@
 using System.Diagnostics;
+using Microsoft.Data.Sqlite;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Rounds;
+using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
+using Tributary.Transport;
 
 namespace Tributary.Server.Jobs;
 
@@ -59,7 +62,14 @@ internal sealed class JobRun : ControllerContext, IDisposable
         StepRow? row = _journal.Steps(Job.Name).FirstOrDefault(row => row.Round == request.Round && row.Step == request.Step);
         if (row?.Closed is null)
         {
-            await CollectAsync(request, row, cancellationToken);
+            try
+            {
+                await CollectAsync(request, row, cancellationToken);
+            }
+            catch (Exception e) when (e is SiteLostException or StepBrokenException or TensorFormatException || IsDiskFault(e))
+            {
+                throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
+            }
         }
 
         return Results(request);
@@ -71,8 +81,16 @@ internal sealed class JobRun : ControllerContext, IDisposable
         {
             _report(new MergeStarted(round));
             long start = Stopwatch.GetTimestamp();
-            new SafetensorsWriter(weights()).WriteFile(_folder.Model(round), cancellationToken);
-            _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            try
+            {
+                new SafetensorsWriter(weights()).WriteFile(_folder.Model(round), cancellationToken);
+                _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
+            }
+            catch (Exception e) when (IsDiskFault(e))
+            {
+                throw new JobFailedException($"round {round} (merge): {e.Message}", e);
+            }
+
             _report(new ModelSaved(round));
         }
 
@@ -105,7 +123,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
         open.State.Count(result.Site);
         if (counts)
         {
-            long bytes = result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site, result.Attempt)).Length;
+            long bytes = result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site)).Length;
             _report(new ResultCounted(result.Round, result.Site, bytes, result.Metrics));
         }
 
@@ -122,6 +140,8 @@ internal sealed class JobRun : ControllerContext, IDisposable
     }
 
     internal static int Best(IReadOnlyList<ModelRow> models) => models.Where(model => model.Loss is not null).MinBy(model => model.Loss)?.Round ?? models[^1].Round;
+
+    private static bool IsDiskFault(Exception e) => e is IOException or UnauthorizedAccessException or SqliteException;
 
     /// <summary>A message is looked at before it counts, so that what is wrong with it is its site's failure and not the merge's.</summary>
     private void CheckMessage(ResultRow result, OpenStep open)
@@ -141,8 +161,21 @@ internal sealed class JobRun : ControllerContext, IDisposable
         meaning.RequireBase(open.Message.ModelDigest);
         if (result.Digest is not null)
         {
-            using var message = MessageFile.Open(_folder.Spool(result.Round, result.Step, result.Site, result.Attempt));
-            Manifests.Align(open.Model, message.Manifest);
+            CheckTensors(_folder.Spool(result.Round, result.Step, result.Site), open.Model);
+        }
+    }
+
+    private static void CheckTensors(string path, TensorManifest model)
+    {
+        try
+        {
+            using var message = MessageFile.Open(path);
+            Manifests.Align(model, message.Manifest);
+        }
+        catch (TensorFormatException e)
+        {
+            // It goes to the site, whom the spool does not concern.
+            throw new TensorFormatException(e.Message.Replace(path, "the message", StringComparison.Ordinal), e);
         }
     }
 
@@ -160,18 +193,16 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
 
         await using StepMessage message = _broadcast.Begin(request, row, cancellationToken);
-        using var open = new OpenStep(Job, _journal, request, message, _broadcast.OfferBase(request, row), state);
+        (ServedObject Object, BaseDocument Document)? offered = _broadcast.OfferBase(request, row);
+        using var open = new OpenStep(Job, _folder, _journal, request, message, offered, state);
+        Task<Exception>[] broken = offered is { } model ? [message.Object.Broken, model.Object.Broken] : [message.Object.Broken];
         Open = open;
         _report(new Federation.Rounds.StepOpened(request.Round, request.Task, message.Length));
         StepOpened();
         try
         {
-            await WaitForSitesAsync(message, open, state, cancellationToken);
+            await WaitForSitesAsync(message, open, state, Task.WhenAny(broken), cancellationToken);
             await message.Object.CommitAsync();
-        }
-        catch (Exception e) when (e is SiteLostException or StepBrokenException)
-        {
-            throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
         }
         finally
         {
@@ -181,14 +212,14 @@ internal sealed class JobRun : ControllerContext, IDisposable
         _journal.CloseStep(Job.Name, request.Round, request.Step);
     }
 
-    /// <summary>Waits for the sites, and meanwhile for the encoder, whose fault is the step's.</summary>
-    private async Task WaitForSitesAsync(StepMessage message, OpenStep open, StepState state, CancellationToken cancellationToken)
+    /// <summary>Waits for the sites, and meanwhile for the encoder and what is offered, whose faults are the step's and not a site's.</summary>
+    private async Task WaitForSitesAsync(StepMessage message, OpenStep open, StepState state, Task<Task<Exception>> broken, CancellationToken cancellationToken)
     {
-        for (Task changed = open.Changed; !state.IsComplete(); changed = open.Changed)
+        for (Task changed = open.Changed; !await IsBrokenAsync(message, broken) && !state.IsComplete(); changed = open.Changed)
         {
             // Wakes by itself once in a while to notice a site that says nothing.
             var tick = Task.Delay(Job.SiteTimeout / 10, _time, cancellationToken);
-            await (message.Made.IsCompleted ? Task.WhenAny(changed, tick) : Task.WhenAny(changed, tick, message.Made));
+            await (message.Made.IsCompleted ? Task.WhenAny(changed, tick, broken) : Task.WhenAny(changed, tick, broken, message.Made));
             cancellationToken.ThrowIfCancellationRequested();
             if (message.Made.IsFaulted)
             {
@@ -197,12 +228,27 @@ internal sealed class JobRun : ControllerContext, IDisposable
         }
     }
 
+    /// <summary>A site is told that an object cannot be had after the object knows, so its failure never comes before the reason.</summary>
+    /// <exception cref="StepBrokenException">An object cannot be had.</exception>
+    private static async Task<bool> IsBrokenAsync(StepMessage message, Task<Task<Exception>> broken)
+    {
+        if (!broken.IsCompleted)
+        {
+            return false;
+        }
+
+        // Where it is the encoder that failed, what it says is the reason.
+        await message.Made;
+        Exception reason = await await broken;
+        throw new StepBrokenException((reason.InnerException ?? reason).Message);
+    }
+
     private List<SiteResult> Results(TaskRequest request)
     {
         var results = new List<SiteResult>();
         foreach (ResultRow row in _journal.Results(Job.Name).Where(row => row.Round == request.Round && row.Step == request.Step))
         {
-            string path = _folder.Spool(row.Round, row.Step, row.Site, row.Attempt);
+            string path = _folder.Spool(row.Round, row.Step, row.Site);
             TensorSource? update = row.Digest is null ? null : Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
 
             results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics));

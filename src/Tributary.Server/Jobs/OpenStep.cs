@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
@@ -11,12 +10,12 @@ namespace Tributary.Server.Jobs;
 
 /// <summary>A step that waits for its sites: what they fetch, and where each stands.</summary>
 internal sealed class OpenStep(
-    Job job, Journal journal, TaskRequest request, StepMessage message, (ServedObject Object, BaseDocument Document)? baseModel, StepState state) : IDisposable
+    Job job, JobFolder folder, Journal journal, TaskRequest request, StepMessage message, (ServedObject Object, BaseDocument Document)? baseModel, StepState state) : IDisposable
 {
-    private readonly SemaphoreSlim _beginGate = new(1);
-    private readonly ConcurrentDictionary<(string Site, int Attempt), ObjectUpload> _uploads = new();
+    private readonly Dictionary<string, SiteUpload> _uploads =
+        job.Sites.ToDictionary(site => site, site => new SiteUpload(folder.Spool(request.Round, request.Step, site)), StringComparer.Ordinal);
+
     private TaskCompletionSource _changed = NewSignal();
-    private bool _isClosed;
 
     public string Name => request.Task;
 
@@ -45,35 +44,13 @@ internal sealed class OpenStep(
     public ServedObject? FindObject(string name) =>
         name == message.Object.Id ? message.Object : name == baseModel?.Object.Id ? baseModel?.Object : null;
 
-    /// <summary>Begins a site's upload, or finds the one that was begun; null where the step has been closed meanwhile.</summary>
-    public async Task<ObjectUpload?> BeginUploadAsync(string site, int attempt, Func<Task<ObjectUpload>> open)
-    {
-        await _beginGate.WaitAsync();
-        try
-        {
-            if (_isClosed)
-            {
-                return null;
-            }
-
-            return _uploads.TryGetValue((site, attempt), out ObjectUpload? begun) ? begun : _uploads[(site, attempt)] = await open();
-        }
-        finally
-        {
-            _beginGate.Release();
-        }
-    }
-
-    public ObjectUpload? FindUpload(string site, int attempt) => _uploads.GetValueOrDefault((site, attempt));
+    /// <summary>What a site of the job uploads.</summary>
+    public SiteUpload UploadOf(string site) => _uploads[site];
 
     /// <summary>Closes the uploads; what arrived of them stays for a later attempt to go on with.</summary>
     public void Dispose()
     {
-        // An upload that is being begun now is waited for, and none is begun later; so none stays open.
-        _beginGate.Wait();
-        _isClosed = true;
-        _beginGate.Release();
-        foreach (ObjectUpload upload in _uploads.Values)
+        foreach (SiteUpload upload in _uploads.Values)
         {
             upload.Dispose();
         }

@@ -9,6 +9,19 @@ internal sealed class PlannedMessage(SafetensorsWriter plan) : ByteSource
 {
     public override long Length => plan.Header.FileLength;
 
+    /// <summary>
+    /// Every read looks whether its file was written to. This one comes before an answer begins, so that the answer can still say so.
+    /// </summary>
+    public override void RequireUnchanged()
+    {
+        long first = plan.Header.Bytes.Length;
+        Span<byte> one = stackalloc byte[1];
+        if (first < Length)
+        {
+            Read(first, one);
+        }
+    }
+
     public override void Read(long offset, Span<byte> destination)
     {
         try
@@ -17,7 +30,7 @@ internal sealed class PlannedMessage(SafetensorsWriter plan) : ByteSource
         }
         catch (TensorFormatException e)
         {
-            throw new SourceChangedException(e.Message);
+            throw new SourceChangedException(e.MessageWithoutFolder, e);
         }
     }
 }

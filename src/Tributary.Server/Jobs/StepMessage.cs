@@ -118,7 +118,8 @@ internal sealed class StepMessage : IAsyncDisposable
         }
         catch (Exception e)
         {
-            file.Fail(e);
+            // Sites that wait for its bytes are told why there will be none, and not where the model lies.
+            file.Fail(e is TensorFormatException changed ? new IOException(changed.MessageWithoutFolder, e) : e);
             throw;
         }
 

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Tributary.Server.Storage;
 
 /// <summary>Where a job's files lie: models, messages to the sites, and the spool of what came back.</summary>
@@ -26,7 +24,7 @@ public sealed class JobFolder
     public string Message(int round, int step) => Path.Combine(_root, "messages", Name($"round-{round:D5}-{step}"));
 
     /// <summary>What a site sent in a step.</summary>
-    public string Spool(int round, int step, string site, int attempt) => Path.Combine(_root, "spool", Name($"round-{round:D5}-{step}-{site}-{attempt.ToString(CultureInfo.InvariantCulture)}"));
+    public string Spool(int round, int step, string site) => Path.Combine(_root, "spool", Name($"round-{round:D5}-{step}-{site}"));
 
     /// <summary>Removes what a round no longer needs once its model is durable: the results it was made of.</summary>
     public void ClearSpool(int round)

@@ -3,6 +3,7 @@ using Microsoft.Data.Sqlite;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Wire;
+using Tributary.Transport;
 
 namespace Tributary.Server.Storage;
 
@@ -33,16 +34,27 @@ public sealed class Journal : IDisposable
         """;
 
     private readonly Lock _lock = new();
+    private readonly string _path;
     private readonly SqliteConnection _connection;
     private readonly TimeProvider _time;
 
     /// <summary>Opens the journal, making it if it is not there.</summary>
+    /// <exception cref="DiskFullException">There is no room for it, here as in every member that writes.</exception>
     public Journal(string path, TimeProvider time)
     {
+        _path = path;
         _time = time;
         _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
-        _connection.Open();
-        Execute(Schema);
+        try
+        {
+            _connection.Open();
+            Execute(Schema);
+        }
+        catch
+        {
+            _connection.Dispose();
+            throw;
+        }
     }
 
     /// <inheritdoc/>
@@ -142,8 +154,15 @@ public sealed class Journal : IDisposable
     {
         lock (_lock)
         {
-            using SqliteCommand command = Command(sql, parameters);
-            return command.ExecuteNonQuery();
+            try
+            {
+                using SqliteCommand command = Command(sql, parameters);
+                return command.ExecuteNonQuery();
+            }
+            catch (SqliteException e) when (IsFull(e))
+            {
+                throw new DiskFullException(_path, null, e);
+            }
         }
     }
 
@@ -151,16 +170,31 @@ public sealed class Journal : IDisposable
     {
         lock (_lock)
         {
-            using SqliteCommand command = Command(sql, parameters);
-            using SqliteDataReader reader = command.ExecuteReader();
-            var rows = new List<T>();
-            while (reader.Read())
+            try
             {
-                rows.Add(read(reader));
-            }
+                using SqliteCommand command = Command(sql, parameters);
+                using SqliteDataReader reader = command.ExecuteReader();
+                var rows = new List<T>();
+                while (reader.Read())
+                {
+                    rows.Add(read(reader));
+                }
 
-            return rows;
+                return rows;
+            }
+            catch (SqliteException e) when (IsFull(e))
+            {
+                throw new DiskFullException(_path, null, e);
+            }
         }
+    }
+
+    /// <summary>SQLite says so itself of its main files; of what it keeps in shared memory it only says that it cannot.</summary>
+    private static bool IsFull(SqliteException e)
+    {
+        const int Full = 13;
+        const int SharedMemorySize = 10 | (19 << 8);
+        return e.SqliteErrorCode == Full || e.SqliteExtendedErrorCode == SharedMemorySize;
     }
 
     private SqliteCommand Command(string sql, ReadOnlySpan<(string Name, object? Value)> parameters)

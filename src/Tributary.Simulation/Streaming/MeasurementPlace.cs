@@ -1,11 +1,12 @@
+using System.Globalization;
 using Tributary.Federation.Workflows;
 using Tributary.Simulation.Streaming.Processes;
 
 namespace Tributary.Simulation.Streaming;
 
 /// <summary>
-/// Where one measurement takes place, alike for all: an empty folder, nothing that waits to be written, the model's files read once, and
-/// a memory group where there is a limit. All of it is gone afterwards.
+/// Where one measurement takes place, alike for all: an empty folder, nothing that waits to be written, the model's files read once, memory
+/// for a copy of it touched, and a memory group where there is a limit. All of it is gone afterwards.
 /// </summary>
 internal sealed class MeasurementPlace : IDisposable
 {
@@ -34,6 +35,11 @@ internal sealed class MeasurementPlace : IDisposable
             }
 
             await ReadAsync(model, ["bs=1M"], group, cancellationToken);
+            if (group is null)
+            {
+                await TouchMemoryAsync(folder, model.FileBytes, cancellationToken);
+            }
+
             group?.Restart();
             return place;
         }
@@ -65,6 +71,18 @@ internal sealed class MeasurementPlace : IDisposable
         }
 
         Group?.Dispose();
+    }
+
+    /// <summary>
+    /// Writes a file of the model's size and removes it, so that the memory for a copy of the model is the machine's own: a virtual machine
+    /// that has given free memory back to its host pays for getting it again, and whoever is measured first would pay for all.
+    /// </summary>
+    private static async Task TouchMemoryAsync(string folder, long bytes, CancellationToken cancellationToken)
+    {
+        string file = Path.Combine(folder, "touched");
+        string mebibytes = (bytes >> 20).ToString(CultureInfo.InvariantCulture);
+        await ChildProcess.RunAsync("dd", ["if=/dev/zero", $"of={file}", "bs=1M", $"count={mebibytes}", "status=none"], null, cancellationToken);
+        File.Delete(file);
     }
 
     private static async Task ReadAsync(StreamedModel model, string[] how, MemoryGroup? group, CancellationToken cancellationToken)

@@ -81,7 +81,7 @@ public sealed class SafetensorsFile : TensorSource
         DateTime changedUtc = File.GetLastWriteTimeUtc(_handle);
         if (changedUtc != _changedUtc)
         {
-            throw new TensorFormatException($"{Path}: was written at {changedUtc:O}, while it was being read; leave it alone and begin again");
+            throw new TensorFormatException($"{Path}: was written at {changedUtc:O}, while it was being read; leave it alone and begin again") { Path = Path };
         }
     }
 
@@ -92,7 +92,7 @@ public sealed class SafetensorsFile : TensorSource
             int read = RandomAccess.Read(handle, destination, offset);
             if (read == 0)
             {
-                throw new TensorFormatException($"{path}: ends before byte {offset + destination.Length}; it was cut short after it was opened");
+                throw new TensorFormatException($"{path}: ends before byte {offset + destination.Length}; it was cut short after it was opened") { Path = path };
             }
 
             destination = destination[read..];

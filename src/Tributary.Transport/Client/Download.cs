@@ -18,7 +18,14 @@ internal sealed class Download(
         string why = string.Empty;
         for (int turn = 0; turn < TurnsMax; turn++)
         {
+            int moved = transfer.Gauge.PartsMoved;
             RemoteObject remote = await transfer.TryAsync((_, token) => RemoteObject.GetAsync(http, address, null, clock, token), cancellationToken);
+            if (remote.Layout.Length > request.LengthMax)
+            {
+                throw new TransferException(
+                    TransferFailure.Refused, $"the object has {remote.Layout.Length} bytes, and at most {request.LengthMax} are taken here.");
+            }
+
             if (request.Digest is { } wanted && remote.Digest is { } found && wanted != found)
             {
                 throw Another(wanted, found);
@@ -35,8 +42,10 @@ internal sealed class Download(
             }
             catch (ObjectReplacedException e)
             {
-                // Parts that the new object has as well are kept.
+                // Parts that the new object has as well are kept. As a server does that is started again while it makes the object, so
+                // a turn that brought parts is none in vain.
                 why = e.Message;
+                turn = transfer.Gauge.PartsMoved > moved ? -1 : turn;
             }
         }
 
@@ -47,38 +56,54 @@ internal sealed class Download(
     private async Task<ObjectDescriptor?> FetchAsync(RemoteObject remote, CancellationToken cancellationToken)
     {
         PartLayout layout = remote.Layout;
-        ObjectDescriptor? complete;
-        using (PartJournal journal = Local(() => PartJournal.Open(targetPath, layout)))
-        using (StagedFile file = Local(() => StagedFile.Resume(targetPath, layout.Length, request.UnitEnds)))
-        {
-            var arrivals = new PartArrivals(layout, journal, file);
-            transfer.Gauge.Begin(await ResumeAsync(arrivals, remote, cancellationToken), layout.Length);
-            await transfer.ForEachPartAsync(
-                layout.Count,
-                async (part, token) =>
-                {
-                    if (arrivals.Has(part))
-                    {
-                        return;
-                    }
-
-                    Sha256Digest digest = await transfer.TryWhenReadyAsync(
-                        (attempt, wait, inner) => FetchPartAsync(file, remote, part, wait, attempt, inner), token);
-                    Local(() => arrivals.Add(part, digest));
-                    transfer.Gauge.Accept(layout.BytesOf(part));
-                },
-                cancellationToken);
-            complete = await ConfirmAsync(arrivals, remote, cancellationToken);
-            if (complete is null)
+        using PartJournal journal = Local(() => PartJournal.Open(targetPath, layout));
+        using StagedFile file = Local(() => OpenFile(journal, layout));
+        var arrivals = new PartArrivals(layout, journal, file);
+        transfer.Gauge.Begin(await ResumeAsync(arrivals, remote, cancellationToken), layout.Length);
+        await transfer.ForEachPartAsync(
+            layout.Count,
+            async (part, token) =>
             {
-                return null;
-            }
+                if (arrivals.Has(part))
+                {
+                    return;
+                }
 
+                Sha256Digest digest = await transfer.TryWhenReadyAsync(
+                    (attempt, wait, inner) => FetchPartAsync(file, remote, part, wait, attempt, inner), token);
+                Local(() => arrivals.Add(part, digest));
+                transfer.Gauge.Accept(layout.BytesOf(part));
+            },
+            cancellationToken);
+        ObjectDescriptor? complete = await ConfirmAsync(arrivals, remote, cancellationToken);
+        if (complete is not null)
+        {
             Local(file.Complete);
         }
 
-        Local(() => PartJournal.Delete(targetPath));
         return complete;
+    }
+
+    /// <summary>
+    /// What there is to go on with: what an earlier attempt left, or all of a download that was complete before, whose record stands beside it.
+    /// </summary>
+    private StagedFile OpenFile(PartJournal journal, PartLayout layout)
+    {
+        if (!journal.Missing.Any() && !File.Exists(targetPath + StagedFile.PartialSuffix))
+        {
+            StagedFile.TakeBack(targetPath);
+        }
+
+        try
+        {
+            return StagedFile.Resume(targetPath, layout.Length, request.UnitEnds);
+        }
+        catch
+        {
+            journal.Dispose();
+            PartJournal.DeleteUnused(targetPath);
+            throw;
+        }
     }
 
     private async Task<long> ResumeAsync(PartArrivals arrivals, RemoteObject remote, CancellationToken cancellationToken)

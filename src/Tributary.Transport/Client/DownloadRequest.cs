@@ -6,6 +6,9 @@ public sealed record DownloadRequest
     /// <summary>The digest that the object must have; null for whatever the server has.</summary>
     public string? Digest { get; init; }
 
+    /// <summary>The longest object that is taken, in bytes; a longer one is refused before any of it is fetched or a file is made.</summary>
+    public long LengthMax { get; init; } = long.MaxValue;
+
     /// <summary>
     /// Where the units end that are held in memory until they are complete, in bytes, see <see cref="StagedFile"/>; null or empty for
     /// <i>file</i> streaming.

@@ -38,10 +38,13 @@ public sealed class ObjectClient
 
     /// <summary>
     /// Downloads an object into a file, which gets its name when every part is verified and on disk. Until then
-    /// <c>.partial</c> and <c>.parts</c> stand beside it, and the same call goes on from them.
+    /// <c>.partial</c> and <c>.parts</c> stand beside it, and the same call goes on from them. The record stays beside the complete file, so
+    /// that the same call made again fetches nothing but what is no longer as it was.
     /// </summary>
     /// <param name="address">The object's address.</param>
-    /// <param name="targetPath">The file; one that is there is replaced at the end.</param>
+    /// <param name="targetPath">
+    /// The file. One that is there is replaced at the end; one that an earlier download of the same length left is what this one begins with.
+    /// </param>
     /// <param name="request">What else is wanted; null for nothing.</param>
     /// <param name="cancellationToken">Cancels, and leaves what is done for later.</param>
     /// <exception cref="TransferException">It failed; the message says why and how far it came.</exception>

@@ -83,7 +83,7 @@ internal sealed class Transfer : IDisposable
         using TransferGauge.Busy busy = Gauge.Work();
         for (int failures = 0; ; failures++)
         {
-            Attempt attempt = Gauge.Attempt();
+            Attempt attempt = Gauge.Attempt(again: failures > 0);
             TimeSpan wait;
             try
             {

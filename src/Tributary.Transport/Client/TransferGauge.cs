@@ -82,7 +82,8 @@ internal sealed class TransferGauge(IProgress<TransferProgress>? listener, TimeP
     }
 
     /// <summary>Begins an attempt at something.</summary>
-    public Attempt Attempt() => new(this);
+    /// <param name="again">Whether an earlier one failed.</param>
+    public Attempt Attempt(bool again) => new(this, again);
 
     /// <summary>Begins something during which bytes ought to move; dispose ends it.</summary>
     public Busy Work()
@@ -123,9 +124,12 @@ internal sealed class TransferGauge(IProgress<TransferProgress>? listener, TimeP
 }
 
 /// <summary>One attempt at moving something, with the bytes that it moved itself.</summary>
-internal sealed class Attempt(TransferGauge gauge)
+internal sealed class Attempt(TransferGauge gauge, bool again)
 {
     private long _moved;
+
+    /// <summary>Whether an earlier attempt at the same thing failed.</summary>
+    public bool IsRepeated => again;
 
     public long Moved => Interlocked.Read(ref _moved);
 

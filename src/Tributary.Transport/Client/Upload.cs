@@ -92,6 +92,10 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
         using var content = new PartContent(source, offset, length, attempt.Move);
         using var put = new HttpRequestMessage(HttpMethod.Put, target) { Content = content };
         content.Headers.Add(DigestField.ContentDigest, DigestField.Format(digest));
+
+        // After a failure the server may have been started again and not know the upload any more: it is asked before the part goes out
+        // once more.
+        put.Headers.ExpectContinue = attempt.IsRepeated;
         try
         {
             using HttpResponseMessage response = await http.SendAsync(put, HttpCompletionOption.ResponseHeadersRead, cancellationToken);

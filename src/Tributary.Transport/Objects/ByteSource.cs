@@ -93,8 +93,10 @@ public abstract class ByteSource : IDisposable
 public sealed class SourceChangedException : IOException
 {
     /// <summary>Makes the error.</summary>
-    public SourceChangedException(string message)
-        : base(message)
+    /// <param name="message">What differs, for whoever asked for the bytes: without the folder, which does not concern them.</param>
+    /// <param name="inner">What was found, for whoever serves them; null where that says no more.</param>
+    public SourceChangedException(string message, Exception? inner = null)
+        : base(message, inner)
     {
     }
 }

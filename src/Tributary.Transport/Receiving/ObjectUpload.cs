@@ -51,8 +51,9 @@ public sealed class ObjectUpload : IDisposable
     /// <param name="path">The final name of its file. The caller makes sure that it is a name of its own choosing.</param>
     /// <param name="layout">The length and how it is cut; the same as when it was begun.</param>
     /// <param name="cancellationToken">Stops hashing what is there.</param>
+    /// <exception cref="DiskFullException">The disk is too small for it; nothing is left behind.</exception>
     /// <exception cref="IOException">
-    /// The file cannot be made or opened, the disk is too small, or a file is there that is no upload.
+    /// The file cannot be made or opened, or a file is there that is no upload.
     /// </exception>
     public static async Task<ObjectUpload> OpenAsync(string id, string path, PartLayout layout, CancellationToken cancellationToken)
     {
@@ -95,9 +96,37 @@ public sealed class ObjectUpload : IDisposable
         {
             file?.Dispose();
             journal.Dispose();
+            PartJournal.DeleteUnused(path);
             throw;
         }
     }
+
+    /// <summary>
+    /// The same, but one that was committed is taken back, so that its parts can be replaced: nothing stands under the final name until it
+    /// is committed anew. With another length or other parts nothing of it is kept. Whoever still holds it has to be disposed of before.
+    /// </summary>
+    /// <param name="id">The object's id.</param>
+    /// <param name="path">The final name of its file.</param>
+    /// <param name="layout">The length and how it is cut.</param>
+    /// <param name="cancellationToken">Stops hashing what is there.</param>
+    /// <exception cref="IOException">As <see cref="OpenAsync"/>.</exception>
+    public static Task<ObjectUpload> ReopenAsync(string id, string path, PartLayout layout, CancellationToken cancellationToken)
+    {
+        if (PartJournal.Exists(path))
+        {
+            StagedFile.TakeBack(path);
+        }
+
+        return OpenAsync(id, path, layout, cancellationToken);
+    }
+
+    /// <summary>Finds an upload that was committed, also before a restart; null where nothing was under that name.</summary>
+    /// <param name="id">The object's id.</param>
+    /// <param name="path">The final name of its file.</param>
+    /// <param name="cancellationToken">Cancels.</param>
+    /// <exception cref="IOException">The record cannot be read, or is not of the file that is there.</exception>
+    public static async Task<ObjectUpload?> FindCommittedAsync(string id, string path, CancellationToken cancellationToken) =>
+        File.Exists(path) && PartJournal.LayoutOf(path) is { } layout ? await OpenAsync(id, path, layout, cancellationToken) : null;
 
     /// <summary>The parts that have not arrived, as runs of first and last number.</summary>
     public IReadOnlyList<(int First, int Last)> Missing()
@@ -108,17 +137,27 @@ public sealed class ObjectUpload : IDisposable
         }
     }
 
-    /// <summary>Closes the files and leaves them as they are, for a later <see cref="OpenAsync"/>.</summary>
+    /// <summary>
+    /// Closes the files and leaves them as they are, for a later <see cref="OpenAsync"/>. A commit under way is waited for; requests that
+    /// still write parts fail.
+    /// </summary>
     public void Dispose()
     {
-        lock (_gate)
+        // Not disposed itself: a request may yet come to it, and it holds nothing of the system's.
+        _commitGate.Wait();
+        try
         {
-            _sealed = true;
-            _file?.Dispose();
-            _journal.Dispose();
+            lock (_gate)
+            {
+                _sealed = true;
+                _file?.Dispose();
+                _journal.Dispose();
+            }
         }
-
-        _commitGate.Dispose();
+        finally
+        {
+            _commitGate.Release();
+        }
     }
 
     internal UploadStateJson State()

@@ -55,7 +55,7 @@ internal static class ObjectBody
         }
         catch (IOException e)
         {
-            served.Break(e.Message);
+            served.Break(e);
             throw;
         }
     }

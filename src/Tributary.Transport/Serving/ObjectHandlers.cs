@@ -97,7 +97,7 @@ public sealed partial class ObjectHandlers
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {
-            served.Break(e.Message);
+            served.Break(e);
         }
 
         return served.Fault;

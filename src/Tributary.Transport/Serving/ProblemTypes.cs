@@ -51,5 +51,8 @@ public static class ProblemTypes
     /// <summary>The request made too little progress.</summary>
     public const string Stalled = Prefix + "stalled";
 
+    /// <summary>The server's disk has no room for what is to be sent.</summary>
+    public const string DiskFull = Prefix + "disk-full";
+
     private const string Prefix = "urn:tributary:";
 }

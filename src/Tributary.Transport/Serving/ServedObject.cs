@@ -14,8 +14,8 @@ public sealed class ServedObject : IDisposable
     private readonly string? _expected;
     private readonly Func<ObjectDescriptor, Task>? _committing;
     private readonly Lazy<Task<ObjectDescriptor>> _commit;
+    private readonly TaskCompletionSource<Exception> _broken = new(TaskCreationOptions.RunContinuationsAsynchronously);
     private ObjectDescriptor? _descriptor;
-    private string? _fault;
 
     /// <summary>Offers bytes.</summary>
     /// <param name="id">The object's id.</param>
@@ -65,10 +65,13 @@ public sealed class ServedObject : IDisposable
     /// <summary>What there is to know of the object, once it is committed; null before.</summary>
     public ObjectDescriptor? Descriptor => Volatile.Read(ref _descriptor);
 
+    /// <summary>Completes, with the reason, when the object turns out to be one that cannot be had, and before any client is told.</summary>
+    public Task<Exception> Broken => _broken.Task;
+
     internal ByteSource Bytes { get; }
 
     /// <summary>Why the object cannot be had, where that has turned out.</summary>
-    internal string? Fault => Volatile.Read(ref _fault);
+    internal string? Fault => _broken.Task.IsCompleted ? _broken.Task.Result.Message : null;
 
     /// <summary>Offers a finished file where it lies.</summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>
@@ -111,7 +114,7 @@ public sealed class ServedObject : IDisposable
         }
         catch (IOException e)
         {
-            Break(e.Message);
+            Break(e);
             throw;
         }
     }
@@ -130,7 +133,7 @@ public sealed class ServedObject : IDisposable
     }
 
     /// <summary>Notes that the bytes are not what they were: from now on nobody gets any.</summary>
-    internal void Break(string reason) => Interlocked.CompareExchange(ref _fault, reason, null);
+    internal void Break(Exception reason) => _broken.TrySetResult(reason);
 
     internal ObjectStateJson State() => Descriptor is { } descriptor
         ? new ObjectStateJson(Id, Layout.Length, Layout.PartBytes, Tag, descriptor.Digest, [.. descriptor.Parts.Select(part => (Sha256Digest?)part)])
@@ -143,9 +146,9 @@ public sealed class ServedObject : IDisposable
         var descriptor = new ObjectDescriptor(Id, Layout, ImmutableArray.Create(digests));
         if (_expected is not null && _expected != descriptor.Digest)
         {
-            string reason = $"it is {descriptor.Digest} now, recorded was {_expected}.";
-            Break(reason);
-            throw new SourceChangedException($"object {Id} changed since it was recorded: {reason}");
+            var changed = new SourceChangedException($"object {Id} changed since it was recorded: it is {descriptor.Digest} now, recorded was {_expected}.");
+            Break(changed);
+            throw changed;
         }
 
         await CommitAsync(descriptor);
@@ -163,7 +166,7 @@ public sealed class ServedObject : IDisposable
         }
         catch (IOException e)
         {
-            Break(e.Message);
+            Break(e);
             throw;
         }
     }
@@ -177,7 +180,7 @@ public sealed class ServedObject : IDisposable
         catch (Exception e)
         {
             // Whoever waits for the digest is told that there will be none.
-            Break(e.Message);
+            Break(e);
             throw;
         }
     }

@@ -16,12 +16,16 @@ internal sealed class PartJournal : IDisposable
 {
     public const string Suffix = ".parts";
 
+    private const int HeaderLines = 3;
+
+    private readonly string _path;
     private readonly SafeFileHandle _handle;
     private readonly Sha256Digest?[] _parts;
     private long _end;
 
-    private PartJournal(SafeFileHandle handle, PartLayout layout)
+    private PartJournal(string path, SafeFileHandle handle, PartLayout layout)
     {
+        _path = path;
         _handle = handle;
         _parts = new Sha256Digest?[layout.Count];
     }
@@ -47,8 +51,8 @@ internal sealed class PartJournal : IDisposable
         SafeFileHandle handle = File.OpenHandle(path + Suffix, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None);
         try
         {
-            var journal = new PartJournal(handle, layout);
-            string header = $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
+            var journal = new PartJournal(path, handle, layout);
+            string header = Header(layout);
             string text = ReadText(handle);
             if (text.StartsWith(header, StringComparison.Ordinal))
             {
@@ -65,13 +69,36 @@ internal sealed class PartJournal : IDisposable
         catch
         {
             handle.Dispose();
+            DeleteUnused(path);
             throw;
         }
     }
 
     public static bool Exists(string path) => File.Exists(path + Suffix);
 
-    public static void Delete(string path) => File.Delete(path + Suffix);
+    /// <summary>The length and the parts that a file's record is of; null where it has none that can be read.</summary>
+    public static PartLayout? LayoutOf(string path)
+    {
+        if (!Exists(path))
+        {
+            return null;
+        }
+
+        string[] lines = [.. File.ReadLines(path + Suffix).Take(HeaderLines)];
+        return lines.Length == HeaderLines && long.TryParse(lines[1].Split(' ')[^1], out long length) && int.TryParse(lines[2].Split(' ')[^1], out int partBytes)
+            && PartLayout.Refuse(length, partBytes) is null && string.Join('\n', lines) + '\n' == Header(new PartLayout(length, partBytes))
+            ? new PartLayout(length, partBytes)
+            : null;
+    }
+
+    /// <summary>Deletes a record that speaks of nothing: neither file is there, as where the disk had no room for it.</summary>
+    public static void DeleteUnused(string path)
+    {
+        if (!File.Exists(path) && !File.Exists(path + StagedFile.PartialSuffix))
+        {
+            File.Delete(path + Suffix);
+        }
+    }
 
     public void Add(int part, Sha256Digest digest)
     {
@@ -111,6 +138,8 @@ internal sealed class PartJournal : IDisposable
     public void FlushToDisk() => RandomAccess.FlushToDisk(_handle);
 
     public void Dispose() => _handle.Dispose();
+
+    private static string Header(PartLayout layout) => $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
 
     private static string ReadText(SafeFileHandle handle)
     {
@@ -167,7 +196,16 @@ internal sealed class PartJournal : IDisposable
     private void Append(string text)
     {
         byte[] bytes = Encoding.ASCII.GetBytes(text);
-        RandomAccess.Write(_handle, bytes, _end);
+        try
+        {
+            RandomAccess.Write(_handle, bytes, _end);
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, _path, 0))
+        {
+            // What was written of the line is overwritten by the next one.
+            throw new DiskFullException(_path + Suffix, null, e);
+        }
+
         _end += bytes.Length;
     }
 }

@@ -21,6 +21,7 @@ public sealed class StagedFile : ByteSource
     private const long FlushBytes = 64 << 20;
 
     private readonly Lock _gate = new();
+    private readonly Lock _writing = new();
     private readonly SafeFileHandle _handle;
     private readonly bool _keepPartial;
 
@@ -58,8 +59,7 @@ public sealed class StagedFile : ByteSource
         }
 
         // Preallocated: a disk that is too small says so now, and writing is faster.
-        _handle = Open(partial, FileMode.Create, length);
-        RandomAccess.SetLength(_handle, length);
+        _handle = Allocate(path, length);
     }
 
     /// <inheritdoc/>
@@ -81,7 +81,8 @@ public sealed class StagedFile : ByteSource
     /// <param name="length">The length in bytes.</param>
     /// <param name="unitEnds">Where the units end, in bytes and ascending; null or empty for none. See the type's remarks.</param>
     /// <param name="keepPartial">Whether disposing the file before it is complete leaves the temporary file for a later attempt.</param>
-    /// <exception cref="IOException">The file cannot be made, or the disk is too small for it.</exception>
+    /// <exception cref="DiskFullException">The disk is too small for it; nothing is left behind.</exception>
+    /// <exception cref="IOException">The file cannot be made.</exception>
     public static StagedFile Create(string path, long length, IReadOnlyList<long>? unitEnds = null, bool keepPartial = false) =>
         new(path, length, unitEnds, keepPartial, resume: false);
 
@@ -89,9 +90,23 @@ public sealed class StagedFile : ByteSource
     /// Goes on with what an earlier attempt left, or begins anew where there is nothing of that length. The caller knows which bytes of
     /// it are right, and says so with <see cref="MarkResumed"/>.
     /// </summary>
+    /// <exception cref="DiskFullException">The disk is too small for a new one; nothing is left behind.</exception>
     /// <exception cref="IOException">The file cannot be opened or made.</exception>
     public static StagedFile Resume(string path, long length, IReadOnlyList<long>? unitEnds = null, bool keepPartial = true) =>
         new(path, length, unitEnds, keepPartial, resume: true);
+
+    /// <summary>
+    /// Takes back a file's completion: it has its temporary name again, for <see cref="Resume"/>. Nothing happens where there is none, and
+    /// what an attempt after it left under the temporary name is replaced.
+    /// </summary>
+    /// <exception cref="IOException">It cannot be renamed.</exception>
+    internal static void TakeBack(string path)
+    {
+        if (File.Exists(path))
+        {
+            DurableName.Rename(path, path + PartialSuffix);
+        }
+    }
 
     /// <summary>Writes the next bytes from front to back.</summary>
     /// <exception cref="ArgumentException">They go beyond the length.</exception>
@@ -112,7 +127,7 @@ public sealed class StagedFile : ByteSource
         CheckRange(offset, bytes.Length);
         if (_chunks is null)
         {
-            RandomAccess.Write(_handle, bytes, offset);
+            WriteOut(offset, bytes);
             return;
         }
 
@@ -167,12 +182,12 @@ public sealed class StagedFile : ByteSource
         CheckRange(offset, destination.Length);
         if (!IsVisible(offset, destination.Length))
         {
-            throw new IOException($"Bytes {offset} to {offset + destination.Length} of {FilePath} are not there yet.");
+            throw new IOException($"Bytes {offset} to {offset + destination.Length} of {Path.GetFileName(FilePath)} are not there yet.");
         }
 
         if (PartHashing.ReadFully(_handle, offset, destination) < destination.Length)
         {
-            throw new IOException($"{FilePath}{PartialSuffix} became shorter: it ends before byte {offset + destination.Length}.");
+            throw new IOException($"{Path.GetFileName(FilePath)}{PartialSuffix} became shorter: it ends before byte {offset + destination.Length}.");
         }
     }
 
@@ -192,7 +207,8 @@ public sealed class StagedFile : ByteSource
 
                 if (_failure is not null)
                 {
-                    throw new IOException($"{FilePath} will not be completed: {_failure.Message}", _failure);
+                    // Whoever asked for the bytes may be told, whom the folder does not concern.
+                    throw new IOException($"{Path.GetFileName(FilePath)} will not be completed: {_failure.Message}", _failure);
                 }
 
                 _changed ??= new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
@@ -243,7 +259,7 @@ public sealed class StagedFile : ByteSource
             }
         }
 
-        RandomAccess.FlushToDisk(_handle);
+        FlushToDisk();
         DurableName.Rename(FilePath + PartialSuffix, FilePath);
         lock (_gate)
         {
@@ -278,6 +294,61 @@ public sealed class StagedFile : ByteSource
     private static SafeFileHandle Open(string partial, FileMode mode, long length) =>
         File.OpenHandle(partial, mode, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, FileOptions.None, length);
 
+    private static SafeFileHandle Allocate(string path, long length)
+    {
+        string partial = path + PartialSuffix;
+        long replaced = new FileInfo(partial) is { Exists: true } found ? found.Length : 0;
+
+        // Asked for beforehand, because not every file system can set room aside; where one can, it has the last word.
+        if (FullDisk.FreeAt(path) is { } free && length - replaced > free)
+        {
+            throw new DiskFullException(path, length);
+        }
+
+        SafeFileHandle? handle = null;
+        try
+        {
+            handle = Open(partial, FileMode.Create, length);
+            RandomAccess.SetLength(handle, length);
+            return handle;
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, path, length))
+        {
+            handle?.Dispose();
+            File.Delete(partial);
+            throw new DiskFullException(path, length, e);
+        }
+    }
+
+    /// <summary>Room was set aside, but not every file system keeps what it promised: one that copies on write does not.</summary>
+    private void WriteOut(long offset, ReadOnlySpan<byte> bytes)
+    {
+        try
+        {
+            // One writer at a time: file systems let no second one in either, but have it spin, and its core has other things to do.
+            lock (_writing)
+            {
+                RandomAccess.Write(_handle, bytes, offset);
+            }
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, FilePath, 0))
+        {
+            throw new DiskFullException(FilePath, Length, e);
+        }
+    }
+
+    private void FlushToDisk()
+    {
+        try
+        {
+            RandomAccess.FlushToDisk(_handle);
+        }
+        catch (IOException e) when (FullDisk.IsFull(e, FilePath, 0))
+        {
+            throw new DiskFullException(FilePath, Length, e);
+        }
+    }
+
     private void Flush(ChunkStore chunks, long from, long to)
     {
         List<(long From, long To)> held;
@@ -289,7 +360,7 @@ public sealed class StagedFile : ByteSource
 
         foreach ((long first, long end) in held)
         {
-            chunks.Read(first, end, (at, bytes) => RandomAccess.Write(_handle, bytes, at));
+            chunks.Read(first, end, WriteOut);
         }
 
         Show(from, to);
@@ -330,7 +401,7 @@ public sealed class StagedFile : ByteSource
     {
         try
         {
-            RandomAccess.FlushToDisk(_handle);
+            FlushToDisk();
         }
         catch (Exception e) when (e is IOException or ObjectDisposedException)
         {

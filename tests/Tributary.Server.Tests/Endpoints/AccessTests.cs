@@ -146,6 +146,17 @@ public sealed class AccessTests
     [InlineData("PUT", Step + "/uploads/1/parts/0", "x", 404)]
     [InlineData("GET", "v1/jobs/demo/objects/nothing", null, 404)]
     [InlineData("GET", "v1/jobs/demo/objects/..%2f..%2ftributary.db", null, 404)]
+    [InlineData("GET", "v1/jobs/demo/objects/%2e%2e", null, 404)]
+    [InlineData("GET", "v1/jobs/demo/objects/%2e%2e%2f%2e%2e%2ftributary.db/descriptor", null, 404)]
+    [InlineData("GET", "v1/jobs/..%2fdemo/objects/round-00001-0", null, 404)]
+    [InlineData("GET", "v1/jobs/demo/objects/", null, 404)]
+    [InlineData("GET", "v1/jobs//objects/round-00001-0", null, 404)]
+    [InlineData("GET", "v1/jobs/demo/objects/round-00001-0.safetensors", null, 404)]
+    [InlineData("POST", "v1/jobs/%2e%2e%2fdemo/rounds/1/steps/0/uploads/1", """{"length":10,"partBytes":8388608}""", 410)]
+    [InlineData("POST", "v1/jobs/demo/rounds/%201/steps/0/failure", """{"reason":"x"}""", 410)]
+    [InlineData("POST", "v1/jobs/demo/rounds/1/steps/%2B0/failure", """{"reason":"x"}""", 410)]
+    [InlineData("POST", Step + "/uploads/..%2f1", """{"length":10,"partBytes":8388608}""", 404)]
+    [InlineData("POST", Step + "/uploads/-1", """{"length":10,"partBytes":8388608}""", 404)]
     [InlineData("GET", "v1/jobs/other/objects/round-00001-0", null, 404)]
     public async Task What_makes_no_sense_is_answered_with_a_problem_and_is_never_the_servers_fault(string method, string path, string? body, int expected)
     {
@@ -159,6 +170,43 @@ public sealed class AccessTests
         using HttpResponseMessage response = await a.Http.SendAsync(request, Cancel);
         await RequireProblemAsync(response, (HttpStatusCode)expected);
         running.IsCompleted.ShouldBeFalse();
+    }
+
+    [Theory]
+    [InlineData("v1/jobs/demo/objects/a%00b")]
+    [InlineData("v1/jobs/demo/objects/%ff%fe")]
+    [InlineData("v1/jobs/demo/objects/", 5000)]
+    [InlineData("v1/jobs/demo/objects/", 50000)]
+    public async Task A_name_that_no_file_could_have_is_refused_and_the_job_goes_on(string path, int length = 0)
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        Task<JobRecord> running = await server.OpenAsync(Models.Job("demo", "a"), initial);
+        using ManualSite a = server.Site("a");
+        using HttpResponseMessage response = await a.Http.GetAsync(path + new string('x', length), Cancel);
+        ((int)response.StatusCode).ShouldBeInRange(400, 499);
+        running.IsCompleted.ShouldBeFalse();
+    }
+
+    [Fact]
+    public async Task A_step_that_is_closed_takes_no_upload_and_no_part_and_leaves_nothing_of_one()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        Task<JobRecord> running = await server.OpenAsync(Models.Job("demo", "a", "b"), initial);
+        using ManualSite a = server.Site("a");
+        using ManualSite b = server.Site("b");
+        await a.TakeAsync();
+        (await PostAsync(a, Step + "/uploads/1", """{"length":10,"partBytes":8388608}""")).StatusCode.ShouldBe(HttpStatusCode.OK);
+        await b.TakeAsync();
+        (await PostAsync(b, Step + "/failure", """{"reason":"no more"}""")).StatusCode.ShouldBe(HttpStatusCode.NoContent);
+        await Should.ThrowAsync<Federation.Workflows.JobFailedException>(running);
+        await RequireProblemAsync(await PostAsync(a, Step + "/uploads/1", """{"length":10,"partBytes":8388608}"""), HttpStatusCode.Gone);
+        using var part = new ByteArrayContent(new byte[10]);
+        await RequireProblemAsync(await a.Http.PutAsync(Step + "/uploads/1/parts/0", part, Cancel), HttpStatusCode.NotFound);
+        await RequireProblemAsync(await PostAsync(a, Step + "/uploads/1/commit", "{}"), HttpStatusCode.NotFound);
+        await RequireProblemAsync(await a.Http.GetAsync(Step + "/uploads/1", Cancel), HttpStatusCode.NotFound);
+        Directory.GetFiles(Path.Combine(server.Folder, "jobs", "demo", "spool"), "*.safetensors").ShouldBeEmpty();
     }
 
     [Fact]

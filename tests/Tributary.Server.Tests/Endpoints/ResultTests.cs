@@ -28,12 +28,13 @@ public sealed class ResultTests
         TaskDocument task = await a.TakeAsync();
         (await a.TakeAsync()).Attempt.ShouldBe(2);
         using MemorySource two = Change(2);
-        using MemorySource hundred = Change(100);
         (await a.SendAsync(task, 1, two, samples: 1)).ShouldBe(HttpStatusCode.NoContent);
         ResultRow counted = Counted(server, "once").ShouldHaveSingleItem();
 
         (await a.SendAsync(task, 1, two, samples: 1)).ShouldBe(HttpStatusCode.NoContent);
-        (await a.SendAsync(task, 2, hundred, samples: 50)).ShouldBe(HttpStatusCode.NoContent);
+        (await a.BeginAsync(task, 2, 5000)).ShouldBe(HttpStatusCode.Gone, "what counts can no longer be replaced");
+        string digest = counted.Digest!;
+        await RequireRefusalAsync(a.PostAsync(task, new ResultDocument(2, 50, Metrics, "sha256:0", ManualSite.Meaning(task))), HttpStatusCode.UnprocessableEntity, digest);
         ResultRow still = Counted(server, "once").ShouldHaveSingleItem();
         (still with { Metrics = counted.Metrics }).ShouldBe(counted);
         still.Metrics.ShouldBe(counted.Metrics);
@@ -131,6 +132,24 @@ public sealed class ResultTests
         string digest = await a.UploadAsync(task, 1, misshapen);
         await RequireRefusalAsync(
             a.PostAsync(task, new ResultDocument(1, 1, Metrics, digest, ManualSite.Meaning(task))), HttpStatusCode.UnprocessableEntity, "tensor 'w' is F32[2], but should be F32[100, 7]");
+        Counted(server, "demo").ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Bytes_that_are_no_message_are_refused_without_a_word_of_where_the_server_keeps_them()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        await server.OpenAsync(Models.Job("demo", "a"), initial);
+        using ManualSite a = server.Site("a");
+        TaskDocument task = await a.TakeAsync();
+        string digest = await a.UploadAsync(task, 1, Encoding.ASCII.GetBytes("these bytes are no safetensors file"));
+        using HttpResponseMessage response = await a.PostAsync(task, new ResultDocument(1, 1, Metrics, digest, ManualSite.Meaning(task)));
+        string body = await response.Content.ReadAsStringAsync(Cancel);
+        response.StatusCode.ShouldBe(HttpStatusCode.UnprocessableEntity, body);
+        body.ShouldContain("the message");
+        body.ShouldNotContain(server.Folder);
+        body.ShouldNotContain("spool");
         Counted(server, "demo").ShouldBeEmpty();
     }
 

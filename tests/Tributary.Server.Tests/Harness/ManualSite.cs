@@ -49,18 +49,38 @@ internal sealed class ManualSite(HttpClient http) : IDisposable
         return task with { Message = task.Message with { Digest = descriptor.GetProperty("digest").GetString() } };
     }
 
+    /// <summary>Begins an upload of that many bytes, and tells how that was answered.</summary>
+    public async Task<HttpStatusCode> BeginAsync(TaskDocument task, int attempt, long length, int partBytes = PartLayout.PartBytesDefault)
+    {
+        using HttpResponseMessage begun = await http.PostAsJsonAsync(Upload(task, attempt), new UploadDocument(length, partBytes), WireJson.Default.UploadDocument, Cancel);
+        return begun.StatusCode;
+    }
+
     /// <summary>Uploads an update and commits it; gives its digest.</summary>
     public async Task<string> UploadAsync(TaskDocument task, int attempt, TensorSource update)
     {
         using var folder = new TempFolder();
         using var encoded = new QuantizedSource(update, Precision.Parse(task.Job.Precision.Result));
         MessageFile.Plan(encoded).WriteFile(folder["message"], Cancel);
+        return await UploadFileAsync(task, attempt, folder["message"]);
+    }
+
+    /// <summary>Uploads bytes and commits them; gives their digest.</summary>
+    public async Task<string> UploadAsync(TaskDocument task, int attempt, byte[] bytes)
+    {
+        using var folder = new TempFolder();
+        await File.WriteAllBytesAsync(folder["message"], bytes, Cancel);
+        return await UploadFileAsync(task, attempt, folder["message"]);
+    }
+
+    private async Task<string> UploadFileAsync(TaskDocument task, int attempt, string path)
+    {
         var address = new Uri(http.BaseAddress!, Upload(task, attempt));
-        var begin = new UploadDocument(new FileInfo(folder["message"]).Length, PartLayout.PartBytesDefault);
+        var begin = new UploadDocument(new FileInfo(path).Length, PartLayout.PartBytesDefault);
         using HttpResponseMessage begun = await http.PostAsJsonAsync(address, begin, WireJson.Default.UploadDocument, Cancel);
         begun.StatusCode.ShouldBe(HttpStatusCode.OK);
         var objects = new ObjectClient(http, new TransferOptions(), TimeProvider.System, new Random(1));
-        using ByteSource source = ByteSource.FromFile(folder["message"]);
+        using ByteSource source = ByteSource.FromFile(path);
         return (await objects.UploadAsync(address, source, null, Cancel)).Descriptor.Digest;
     }
 

@@ -17,19 +17,25 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly TimeProvider _time;
     private CancellationTokenSource _stop = new();
 
-    private TestServer(TimeProvider time) => _time = time;
+    private TestServer(TimeProvider time, string? folder)
+    {
+        _time = time;
+        Folder = folder ?? _folder["server"];
+    }
 
     public TributaryServer Server { get; private set; } = null!;
 
-    public string Folder => _folder["server"];
+    public string Folder { get; }
 
     public string JournalPath => Path.Combine(Folder, "tributary.db");
 
     public static string TokenOf(string site) => $"token-of-{site}";
 
-    public static async Task<TestServer> StartAsync(TimeProvider? time = null)
+    /// <param name="time">The clock.</param>
+    /// <param name="folder">The server's folder; null for one of its own.</param>
+    public static async Task<TestServer> StartAsync(TimeProvider? time = null, string? folder = null)
     {
-        var server = new TestServer(time ?? TimeProvider.System);
+        var server = new TestServer(time ?? TimeProvider.System, folder);
         server.Server = await server.StartAsync(port: 0);
         return server;
     }

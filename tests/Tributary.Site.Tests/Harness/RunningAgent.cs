@@ -10,19 +10,24 @@ internal sealed class RunningAgent : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SiteAgent _agent;
 
-    public RunningAgent(Uri server, Executor executor, string site = "a", TimeProvider? time = null, Random? jitter = null)
+    public RunningAgent(
+        Uri server, Executor executor, string site = "a", TimeProvider? time = null, Random? jitter = null, string? folder = null, long? messageBytesMax = null)
     {
+        Folder = folder ?? _folder["site"];
         var options = new SiteOptions
         {
             Name = site,
-            Folder = _folder["site"],
+            Folder = Folder,
             Server = server,
             Token = $"token-of-{site}",
             ProgressInterval = TimeSpan.FromMilliseconds(20),
         };
+        options = options with { MessageBytesMax = messageBytesMax ?? options.MessageBytesMax };
         _agent = new SiteAgent(options, executor, time ?? TimeProvider.System, jitter ?? new Random(1));
         Ended = _agent.RunAsync(_stop.Token);
     }
+
+    public string Folder { get; }
 
     public Task Ended { get; }
 

@@ -12,16 +12,18 @@ internal sealed class TestServer : IAsyncDisposable
     private readonly TempFolder _folder = new();
     private readonly CancellationTokenSource _stop = new();
 
-    private readonly MemorySource _initial = new(MemorySource.F32("w", [3], 1, 2, 3), MemorySource.F32("b", [2], 0.5f, -0.5f));
+    private readonly MemorySource _initial;
+
+    private TestServer(MemorySource? initial) => _initial = initial ?? new(MemorySource.F32("w", [3], 1, 2, 3), MemorySource.F32("b", [2], 0.5f, -0.5f));
 
     public TributaryServer Server { get; private set; } = null!;
 
     public static Job Job(params string[] sites) =>
         new() { Name = "demo", Sites = sites, Rounds = 1, Precision = new JobPrecision("fp32", "fp32") };
 
-    public static async Task<TestServer> StartAsync(int port = 0)
+    public static async Task<TestServer> StartAsync(int port = 0, MemorySource? initial = null)
     {
-        var server = new TestServer();
+        var server = new TestServer(initial);
         var options = new ServerOptions
         {
             Folder = server._folder["server"],
@@ -43,6 +45,7 @@ internal sealed class TestServer : IAsyncDisposable
         await _stop.CancelAsync();
         await Server.DisposeAsync();
         _stop.Dispose();
+        _initial.Dispose();
         _folder.Dispose();
     }
 }

@@ -16,12 +16,13 @@ public enum ProxyDirection
 }
 
 /// <summary>
-/// A TCP proxy on 127.0.0.1 that passes bytes on, counts them, and does harm on request: flips a byte, cuts a connection in the middle,
-/// lets only a trickle through, or refuses everybody. Positions count all bytes of a direction since the proxy began.
+/// A TCP proxy on 127.0.0.1 that passes bytes on, counts them, and does harm on request: flips a byte, cuts, freezes or slows a connection in
+/// the middle, holds everything while a process is killed, sends a request twice. Positions count all bytes of a direction since the proxy
+/// began.
 /// </summary>
 public sealed class FaultyProxy : IAsyncDisposable
 {
-    private const int BufferBytes = 16 << 10;
+    private const int BufferBytes = 64 << 10;
 
     private readonly TcpListener _listener = new(IPAddress.Loopback, 0);
     private readonly CancellationTokenSource _stop = new();
@@ -32,7 +33,11 @@ public sealed class FaultyProxy : IAsyncDisposable
     private readonly List<long>[] _flips = [[], []];
     private readonly List<long>[] _cuts = [[], []];
     private readonly List<long>[] _freezes = [[], []];
+    private readonly List<(long Position, Slowness Slowness)>[] _slow = [[], []];
+    private readonly Hold?[] _holds = new Hold?[2];
+    private readonly int[] _bytesPerSecond = new int[2];
     private readonly Task _accepting;
+    private RequestRepeater? _repeater;
     private int _targetPort;
 
     /// <summary>Begins to listen.</summary>
@@ -64,11 +69,11 @@ public sealed class FaultyProxy : IAsyncDisposable
     /// </summary>
     public ReadOnlyMemory<byte> DamageAfter { get; set; }
 
-    /// <summary>How many bytes a second pass upwards on each connection; 0 for all.</summary>
-    public int BytesPerSecondUp { get; set; }
-
     /// <summary>The bytes that passed.</summary>
     public long Passed(ProxyDirection direction) => Interlocked.Read(ref _passed[(int)direction]);
+
+    /// <summary>From now on so many bytes a second pass on each connection; 0 for all.</summary>
+    public void Throttle(ProxyDirection direction, int bytesPerSecond) => Volatile.Write(ref _bytesPerSecond[(int)direction], bytesPerSecond);
 
     /// <summary>Inverts the byte at that position, once.</summary>
     public void FlipAt(ProxyDirection direction, long position) => Plan(_flips, direction, position);
@@ -78,6 +83,55 @@ public sealed class FaultyProxy : IAsyncDisposable
 
     /// <summary>Lets nothing more through on the connection that carries the byte at that position, and tells neither end.</summary>
     public void FreezeAt(ProxyDirection direction, long position) => Plan(_freezes, direction, position);
+
+    /// <summary>
+    /// Slows the connection that carries the byte at that position: from there on so many bytes go through at that rate, and later ones as
+    /// fast as before.
+    /// </summary>
+    public void SlowAt(ProxyDirection direction, long position, int bytesPerSecond, long bytes)
+    {
+        lock (_gate)
+        {
+            _slow[(int)direction].Add((position, new Slowness(bytesPerSecond, bytes)));
+        }
+    }
+
+    /// <summary>
+    /// Lets nothing more through on any connection once that position is reached, until <see cref="LetGo"/>: whatever is killed meanwhile is
+    /// killed at that point, however fast or busy the machine is.
+    /// </summary>
+    /// <returns>Completes when the position is reached.</returns>
+    public Task HoldAt(ProxyDirection direction, long position)
+    {
+        var hold = new Hold(position);
+        lock (_gate)
+        {
+            _holds[(int)direction] = hold;
+        }
+
+        return hold.Reached.Task;
+    }
+
+    /// <summary>Ends what <see cref="HoldAt"/> began.</summary>
+    public void LetGo(ProxyDirection direction)
+    {
+        lock (_gate)
+        {
+            _holds[(int)direction]?.Released.SetResult();
+            _holds[(int)direction] = null;
+        }
+    }
+
+    /// <summary>
+    /// Sends the next PUT of a path with that end twice more: when it has been answered, and when a commit has been. Gives what the server
+    /// answered to these.
+    /// </summary>
+    public Func<IReadOnlyList<int>> Repeat(string pathEnd)
+    {
+        var repeater = new RequestRepeater(pathEnd);
+        Volatile.Write(ref _repeater, repeater);
+        return () => repeater.Answers;
+    }
 
     /// <summary>Cuts all connections now.</summary>
     public void CutAll()
@@ -136,7 +190,7 @@ public sealed class FaultyProxy : IAsyncDisposable
         try
         {
             await server.ConnectAsync(IPAddress.Loopback, Volatile.Read(ref _targetPort), _stop.Token);
-            await Task.WhenAll(PumpAsync(client, server, ProxyDirection.Up), PumpAsync(server, client, ProxyDirection.Down));
+            await Task.WhenAll(PumpAsync(client, server, ProxyDirection.Up, client), PumpAsync(server, client, ProxyDirection.Down, client));
         }
         catch (Exception e) when (e is SocketException or ObjectDisposedException or OperationCanceledException)
         {
@@ -151,15 +205,16 @@ public sealed class FaultyProxy : IAsyncDisposable
         }
     }
 
-    private async Task PumpAsync(Socket from, Socket to, ProxyDirection direction)
+    private async Task PumpAsync(Socket from, Socket to, ProxyDirection direction, Socket connection)
     {
         byte[] buffer = ArrayPool<byte>.Shared.Rent(BufferBytes);
         int matched = 0;
+        Slowness? slowness = null;
         try
         {
             while (true)
             {
-                int pace = direction == ProxyDirection.Up ? BytesPerSecondUp : 0;
+                int pace = slowness is { BytesLeft: > 0 } ? slowness.BytesPerSecond : Volatile.Read(ref _bytesPerSecond[(int)direction]);
                 int most = pace > 0 ? Math.Max(1, pace / 10) : BufferBytes;
                 int read = await from.ReceiveAsync(buffer.AsMemory(0, most), _stop.Token);
                 if (read == 0)
@@ -173,7 +228,9 @@ public sealed class FaultyProxy : IAsyncDisposable
                     Damage(buffer.AsSpan(0, read), DamageAfter.Span, ref matched);
                 }
 
-                int pass = Harm(buffer.AsSpan(0, read), direction, out bool frozen);
+                int pass = Harm(buffer.AsSpan(0, read), direction, out bool frozen, ref slowness);
+                await RepeatAsync(buffer.AsMemory(0, pass), direction, connection);
+                await HeldAsync(direction);
                 for (int sent = 0; sent < pass;)
                 {
                     sent += await to.SendAsync(buffer.AsMemory(sent, pass - sent), _stop.Token);
@@ -210,25 +267,64 @@ public sealed class FaultyProxy : IAsyncDisposable
     }
 
     /// <summary>Counts the bytes, flips what is to be flipped, and says how many of them go on.</summary>
-    private int Harm(Span<byte> bytes, ProxyDirection direction, out bool frozen)
+    private int Harm(Span<byte> bytes, ProxyDirection direction, out bool frozen, ref Slowness? slowness)
     {
         lock (_gate)
         {
             long begin = _passed[(int)direction];
             int pass = bytes.Length;
+            slowness?.BytesLeft -= pass;
+            if (_slow[(int)direction].FindIndex(slow => slow.Position < begin + pass) is >= 0 and var slow)
+            {
+                slowness = _slow[(int)direction][slow].Slowness;
+                _slow[(int)direction].RemoveAt(slow);
+            }
+
             frozen = Stops(_freezes[(int)direction], begin, ref pass);
             _ = frozen || Stops(_cuts[(int)direction], begin, ref pass);
             Interlocked.Add(ref _passed[(int)direction], pass);
-            for (int at = 0; at < pass; at++)
+            foreach (long position in _flips[(int)direction].Where(position => position >= begin && position < begin + pass).ToArray())
             {
-                if (_flips[(int)direction].Remove(begin + at))
-                {
-                    bytes[at] = (byte)~bytes[at];
-                }
+                _flips[(int)direction].Remove(position);
+                bytes[(int)(position - begin)] ^= 0xFF;
             }
 
             return pass;
         }
+    }
+
+    private async Task RepeatAsync(ReadOnlyMemory<byte> bytes, ProxyDirection direction, Socket connection)
+    {
+        if (Volatile.Read(ref _repeater) is not { } repeater)
+        {
+            return;
+        }
+
+        if (direction == ProxyDirection.Up)
+        {
+            repeater.Sent(connection, bytes.Span);
+        }
+        else
+        {
+            await repeater.AnsweredAsync(connection, Volatile.Read(ref _targetPort), _stop.Token);
+        }
+    }
+
+    private async Task HeldAsync(ProxyDirection direction)
+    {
+        Task released;
+        lock (_gate)
+        {
+            if (_holds[(int)direction] is not { } hold || hold.Position > _passed[(int)direction])
+            {
+                return;
+            }
+
+            hold.Reached.TrySetResult();
+            released = hold.Released.Task;
+        }
+
+        await released.WaitAsync(_stop.Token);
     }
 
     private static void Damage(Span<byte> bytes, ReadOnlySpan<byte> after, ref int matched)
@@ -260,5 +356,23 @@ public sealed class FaultyProxy : IAsyncDisposable
         pass = (int)Math.Max(0, positions[at] - begin);
         positions.RemoveAt(at);
         return true;
+    }
+
+    /// <summary>How slow a connection is, and for how many bytes more.</summary>
+    private sealed class Slowness(int bytesPerSecond, long bytes)
+    {
+        public int BytesPerSecond { get; } = bytesPerSecond;
+
+        public long BytesLeft { get; set; } = bytes;
+    }
+
+    /// <summary>Where everything is to stop, and what is told of it.</summary>
+    private sealed class Hold(long position)
+    {
+        public long Position { get; } = position;
+
+        public TaskCompletionSource Reached { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
+
+        public TaskCompletionSource Released { get; } = new(TaskCreationOptions.RunContinuationsAsynchronously);
     }
 }

@@ -147,6 +147,53 @@ public sealed class FaultTests : IAsyncLifetime
     }
 
     [Fact]
+    public async Task A_download_that_was_complete_fetches_nothing_when_it_is_made_again_but_what_was_damaged_since()
+    {
+        (await DownloadAsync(OneByOne)).PartsMoved.ShouldBe(11);
+        TransferResult again = await DownloadAsync(OneByOne);
+        (again.PartsMoved, again.BytesOnWire).ShouldBe((0, 0));
+        await ShouldHaveArrivedAsync(Target);
+        using (FileStream file = File.OpenWrite(Target))
+        {
+            file.WriteByte((byte)~_bytes[0]);
+        }
+
+        (await DownloadAsync(OneByOne)).PartsMoved.ShouldBe(1);
+        await ShouldHaveArrivedAsync(Target);
+    }
+
+    [Fact]
+    public async Task What_is_there_of_another_object_of_the_same_length_is_not_taken_for_this_one()
+    {
+        await DownloadAsync(OneByOne);
+        _bytes[(5 * PartBytes) + 1]++;
+
+        // No digest is known before the whole object is hashed, which nobody has asked for yet.
+        _host.Publish("o", ServedObject.FromFile("o", _scratch.Write("other", _bytes), PartBytes));
+        (await DownloadAsync(OneByOne)).PartsMoved.ShouldBe(1);
+        await ShouldHaveArrivedAsync(Target);
+    }
+
+    [Fact]
+    public async Task An_object_that_is_offered_anew_again_and_again_arrives_because_each_time_some_of_it_does()
+    {
+        int offered = 0;
+        var progress = new OnProgress(value =>
+        {
+            if (value.BytesDone / PartBytes > Volatile.Read(ref offered))
+            {
+                // As by a server that is killed and started again before the object has a digest.
+                _host.Publish("o", ServedObject.FromFile("o", _source, PartBytes));
+                Interlocked.Increment(ref offered);
+            }
+        });
+        TransferResult result = await DownloadAsync(OneByOne, progress, Cancel);
+        offered.ShouldBeGreaterThan(6);
+        result.PartsMoved.ShouldBe(11);
+        await ShouldHaveArrivedAsync(Target);
+    }
+
+    [Fact]
     public async Task An_object_that_is_replaced_during_its_download_arrives_as_the_new_one_whole()
     {
         byte[] other = Scratch.Bytes(Length - PartBytes - 1, seed: 2);

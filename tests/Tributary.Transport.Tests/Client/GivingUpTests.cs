@@ -30,12 +30,12 @@ public sealed class GivingUpTests : IAsyncLifetime
     [Fact]
     public async Task A_trickle_fails_and_says_how_far_it_came()
     {
-        var progress = new OnProgress(value => _proxy.BytesPerSecondUp = value.BytesDone >= 8 * PartBytes ? 2000 : 0);
+        var progress = new OnProgress(value => _proxy.Throttle(ProxyDirection.Up, value.BytesDone >= 8 * PartBytes ? 2000 : 0));
         TransferException e = await FailAsync(Impatient, progress);
         e.Failure.ShouldBe(TransferFailure.Stalled);
         e.Message.ShouldContain("of 4096.0 KiB were done; the same call goes on from there");
         e.Progress.BytesDone.ShouldBeInRange(8 * PartBytes, Length - 1);
-        _proxy.BytesPerSecondUp = 0;
+        _proxy.Throttle(ProxyDirection.Up, 0);
         (await UploadAsync(Clients.Quick, null)).PartsMoved.ShouldBeLessThanOrEqualTo((int)((Length - e.Progress.BytesDone) / PartBytes));
     }
 

@@ -31,7 +31,6 @@ public sealed class RoundTripTests : IDisposable
         down.Descriptor.Digest.ShouldBe(up.Descriptor.Digest);
         (up.BytesOnWire, down.BytesOnWire).ShouldBe((length, length));
         File.Exists(_scratch.PathOf("target.partial")).ShouldBeFalse();
-        File.Exists(_scratch.PathOf("target.parts")).ShouldBeFalse();
         host.Commits.ShouldHaveSingleItem().Digest.ShouldBe(up.Descriptor.Digest);
         host.Log.ShouldBeEmpty();
     }

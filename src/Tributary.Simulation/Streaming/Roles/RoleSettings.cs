@@ -1,5 +1,6 @@
 using System.Text.Json.Serialization;
 using Tributary.Federation.Jobs;
+using Tributary.Transport;
 
 namespace Tributary.Simulation.Streaming.Roles;
 
@@ -27,7 +28,8 @@ public sealed record ServerSettings(Job Job, bool RoundTrip, string Model, strin
 /// <param name="Folder">The site's folder; kept.</param>
 /// <param name="Server">The server's address, or that of a proxy before it.</param>
 /// <param name="Token">The bearer token.</param>
-public sealed record SiteSettings(string Name, string Folder, Uri Server, string Token) : RoleSettings;
+/// <param name="Progress">When it gives a transfer up; null for the usual.</param>
+public sealed record SiteSettings(string Name, string Folder, Uri Server, string Token, ProgressRule? Progress = null) : RoleSettings;
 
 /// <summary>The floor's sender: reads files and writes them into a socket.</summary>
 /// <param name="Files">The files, one after the other.</param>

@@ -12,7 +12,15 @@ internal static class SiteRole
     public static async Task RunAsync(SiteSettings settings, RoleConsole console, TimeProvider time)
     {
         using var executor = new ReadingExecutor(settings.Name, time, console.Tell);
-        var options = new SiteOptions { Name = settings.Name, Folder = settings.Folder, Server = settings.Server, Token = settings.Token };
+        var transfers = new TransferOptions();
+        var options = new SiteOptions
+        {
+            Name = settings.Name,
+            Folder = settings.Folder,
+            Server = settings.Server,
+            Token = settings.Token,
+            Transfers = transfers with { Progress = settings.Progress ?? transfers.Progress },
+        };
         var jitter = new Random(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(settings.Name))));
         using var agent = new SiteAgent(options, executor, time, jitter);
         console.Tell(new RoleReady(null));
