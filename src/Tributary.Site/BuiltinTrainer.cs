@@ -149,7 +149,10 @@ public sealed class BuiltinTrainer : Executor
             TrainingResult result = Trainer.Train(_model!, _train, options, new StepRelay(progress), cancellationToken);
             metrics[MetricNames.TrainLoss] = result.MeanLoss;
             metrics[MetricNames.Tokens] = result.Tokens;
-            metrics[MetricNames.TrainSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            metrics[MetricNames.TrainSeconds] = seconds;
+            metrics[MetricNames.TokensPerSecond] = result.Tokens / seconds;
+            metrics[MetricNames.Steps] = result.Steps;
         }
         catch (TrainingDivergedException e)
         {
