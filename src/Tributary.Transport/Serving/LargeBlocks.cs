@@ -26,12 +26,12 @@ public static class LargeBlocks
 
         private readonly ConcurrentQueue<byte[]> _kept = new();
 
-        public override int MaxBufferSize => PartHashing.StepBytes;
+        public override int MaxBufferSize => PartReading.StepBytes;
 
         public override IMemoryOwner<byte> Rent(int minBufferSize = -1)
         {
-            ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, PartHashing.StepBytes);
-            return new Block(this, _kept.TryDequeue(out byte[]? bytes) ? bytes : GC.AllocateUninitializedArray<byte>(PartHashing.StepBytes, pinned: true));
+            ArgumentOutOfRangeException.ThrowIfGreaterThan(minBufferSize, PartReading.StepBytes);
+            return new Block(this, _kept.TryDequeue(out byte[]? bytes) ? bytes : GC.AllocateUninitializedArray<byte>(PartReading.StepBytes, pinned: true));
         }
 
         protected override void Dispose(bool disposing) => _kept.Clear();
