@@ -12,6 +12,7 @@ using Tributary.Federation.Workflows;
 using Tributary.Server;
 using Tributary.Simulation.Reports;
 using Tributary.Site;
+using Tributary.Site.Processes;
 using Tributary.Tensors;
 using Tributary.Tensors.Checkpoints;
 using Tributary.Training;
@@ -77,7 +78,7 @@ public sealed class FederationSimulation : IDisposable
             model = OpenModel(options);
             foreach (JobFileSite site in options.File.Sites)
             {
-                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site));
+                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site, time));
             }
 
             return new FederationSimulation(options, model, executors, time);
@@ -139,7 +140,7 @@ public sealed class FederationSimulation : IDisposable
         Checkpoint model = Checkpoint.Open(options.ModelFolder);
         try
         {
-            if (options.Executors is null)
+            if (options.Executors is null && options.File.Job.Train.Trainer == TrainerOffer.Builtin)
             {
                 LlamaModel.RequireFits(LlamaConfig.Load(options.ModelFolder), model.Manifest);
             }
@@ -153,7 +154,7 @@ public sealed class FederationSimulation : IDisposable
         }
     }
 
-    private static BuiltinTrainer MakeTrainer(SimulationOptions options, JobFileSite site)
+    private static Executor MakeTrainer(SimulationOptions options, JobFileSite site, TimeProvider time)
     {
         string data = Path.Combine(options.DataFolder, site.Data);
         if (!File.Exists(data))
@@ -161,8 +162,31 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
         }
 
-        int threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count);
-        return new BuiltinTrainer(site.Name, options.ModelFolder, data, site.Records, options.File.Job, threads);
+        Job job = options.File.Job;
+        if (TrainerOffer.Refuse(job.Train, options.File.Trainers) is { } refusal)
+        {
+            throw new UsageException(refusal);
+        }
+
+        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is not { } offer)
+        {
+            int threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count);
+            return new BuiltinTrainer(site.Name, options.ModelFolder, data, site.Records, job, threads);
+        }
+
+        return new ProcessTrainer(
+            offer,
+            new TrainerPlace
+            {
+                Site = site.Name,
+                WorkingFolder = options.TrainerFolder,
+                TaskFolder = RunFolder.TrainerTasks(options.OutFolder, site.Name),
+                Checkpoint = options.ModelFolder,
+                Data = data,
+                RecordsMax = site.Records,
+                LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
+            },
+            time);
     }
 
     private static void Release(Checkpoint? model, SortedDictionary<string, Executor> executors)

@@ -24,6 +24,9 @@ public sealed record JobFile
     /// <summary>The sites, sorted by name.</summary>
     public required IReadOnlyList<JobFileSite> Sites { get; init; }
 
+    /// <summary>The trainers that its sites offer beside the one inside, sorted by name.</summary>
+    public IReadOnlyList<TrainerOffer> Trainers { get; init; } = [];
+
     /// <summary>Reads a job file.</summary>
     /// <param name="yaml">Its text.</param>
     /// <param name="name">What to call it in errors.</param>
@@ -33,6 +36,7 @@ public sealed record JobFile
         var errors = new List<JobFileError>();
         YamlMap map = YamlMap.Load(yaml, name, errors);
         JobFileSite[] sites = ReadSites(map);
+        TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
         var job = new Job
         {
@@ -46,7 +50,7 @@ public sealed record JobFile
             Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
             SiteTimeout = map.Number("site_timeout", 0, 86_400, inclusive: false) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.SiteTimeout,
-            Train = ReadTraining(map.Map("train"), defaults.Train),
+            Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
         };
         if (job.Name.Length > 0)
         {
@@ -55,7 +59,7 @@ public sealed record JobFile
 
         string? model = map.Text("model");
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites } : throw new JobFileException(name, errors);
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Trainers = trainers } : throw new JobFileException(name, errors);
     }
 
     private static JobFileSite[] ReadSites(YamlMap map)
@@ -100,7 +104,7 @@ public sealed record JobFile
         return new JobPrecision(task, result);
     }
 
-    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults)
+    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[] trainers)
     {
         if (map is null)
         {
@@ -109,6 +113,8 @@ public sealed record JobFile
 
         var training = new JobTraining
         {
+            Trainer = map.Text("trainer") ?? defaults.Trainer,
+            Options = map.Json("options") ?? defaults.Options,
             Epochs = (int)(map.Integer("epochs", 1, 10_000) ?? defaults.Epochs),
             BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
             SequenceLength = (int)(map.Integer("sequence_length", 64, 1_048_576) ?? defaults.SequenceLength),
@@ -116,6 +122,11 @@ public sealed record JobFile
             WeightDecay = map.Number("weight_decay", 0, 1, inclusive: true) ?? defaults.WeightDecay,
             ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false) ?? defaults.ClipNorm,
         };
+        if (TrainerOffer.Refuse(training, trainers) is { } reason)
+        {
+            map.Wrong(training.Options.Count > 0 && TrainerOffer.Refuse(training with { Options = defaults.Options }, trainers) is null ? "options" : "trainer", reason);
+        }
+
         map.RefuseOtherKeys();
         return training;
     }

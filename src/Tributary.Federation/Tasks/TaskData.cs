@@ -42,6 +42,12 @@ public static class MetricNames
     /// <summary>The held-out loss of the model as trained.</summary>
     public const string LocalLoss = "local_loss";
 
+    /// <summary>Steps of the optimizer.</summary>
+    public const string Steps = "steps";
+
+    /// <summary>Tokens trained on in a second, as last told.</summary>
+    public const string TokensPerSecond = "tokens_per_second";
+
     /// <summary>Tokens trained on.</summary>
     public const string Tokens = "tokens";
 
