@@ -163,6 +163,9 @@ public sealed class BuiltinTrainer : Executor
 
     private sealed class StepRelay(IProgress<TaskProgress> progress) : IProgress<TrainingProgress>
     {
-        public void Report(TrainingProgress value) => progress.Report(new TaskProgress(TaskPhase.Training, value.Step, value.Steps, value.Loss));
+        private readonly long _start = Stopwatch.GetTimestamp();
+
+        public void Report(TrainingProgress value) => progress.Report(
+            new TaskProgress(TaskPhase.Training, value.Step, value.Steps, value.Loss, value.Tokens / Stopwatch.GetElapsedTime(_start).TotalSeconds));
     }
 }

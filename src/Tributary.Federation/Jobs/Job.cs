@@ -39,6 +39,11 @@ public sealed record Job
     /// <summary>How long a site may say nothing during a round before it counts as dead.</summary>
     public TimeSpan SiteTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// How often a site may try a task of a step again that it failed for a reason that may pass, as when its trainer's process was killed.
+    /// </summary>
+    public int TaskRetries { get; init; } = 1;
+
     /// <summary>How the sites train.</summary>
     public JobTraining Train { get; init; } = new();
 }
