@@ -124,7 +124,13 @@ public sealed class FederationSimulation : IDisposable
     {
         job = JsonSerializer.SerializeToElement(options.File.Job, WireJson.Default.Job),
         model = Directory.Exists(options.ModelFolder) ? Directory.GetFiles(options.ModelFolder).Order(StringComparer.Ordinal).Select(Fingerprint) : [],
-        sites = options.File.Sites.Select(site => new { site.Name, site.Records, data = Fingerprint(Path.Combine(options.DataFolder, site.Data)) }),
+        sites = options.File.Sites.Select(site => new
+        {
+            site.Name,
+            site.Records,
+            data = Fingerprint(Path.Combine(options.DataFolder, site.Data)),
+            heldOut = site.HeldOut is { } heldOut ? Fingerprint(Path.Combine(options.DataFolder, heldOut)) : null,
+        }),
     });
 
     /// <summary>A file's path, length and time: enough to notice that it was changed between two sessions of a run.</summary>
@@ -161,8 +167,17 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
         }
 
-        int threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count);
-        return new BuiltinTrainer(site.Name, options.ModelFolder, data, site.Records, options.File.Job, threads);
+        var place = new BuiltinTrainerOptions
+        {
+            Site = site.Name,
+            ModelFolder = options.ModelFolder,
+            DataPath = data,
+            RecordsMax = site.Records,
+            HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
+            WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+            Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
+        };
+        return new BuiltinTrainer(place, options.File.Job);
     }
 
     private static void Release(Checkpoint? model, SortedDictionary<string, Executor> executors)

@@ -80,6 +80,23 @@ internal sealed class YamlMap
         return null;
     }
 
+    /// <summary>A list of texts, at least one.</summary>
+    public string[]? Texts(string key)
+    {
+        if (!Find(key, out YamlNode? node))
+        {
+            return null;
+        }
+
+        if (node is YamlSequenceNode { Children.Count: > 0 } list && list.Children.All(child => child is YamlScalarNode { Value.Length: > 0 }))
+        {
+            return [.. list.Children.Select(child => child.ToString())];
+        }
+
+        Add(node!, $"'{key}' should be a list of texts, such as [a, b]");
+        return null;
+    }
+
     public long? Integer(string key, long min, long max)
     {
         if (Text(key) is not { } text)
@@ -156,6 +173,9 @@ internal sealed class YamlMap
             Add(_values[key].Key, reason);
         }
     }
+
+    /// <summary>Notes what is wrong with a key that is there, or with the whole where it is not.</summary>
+    public void Wrong(string key, string message) => Add(_values.TryGetValue(key, out (YamlNode Key, YamlNode Value) pair) ? pair.Key : _node, message);
 
     public void RefuseOtherKeys()
     {
