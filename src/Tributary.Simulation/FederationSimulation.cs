@@ -125,7 +125,13 @@ public sealed class FederationSimulation : IDisposable
     {
         job = JsonSerializer.SerializeToElement(options.File.Job, WireJson.Default.Job),
         model = Directory.Exists(options.ModelFolder) ? Directory.GetFiles(options.ModelFolder).Order(StringComparer.Ordinal).Select(Fingerprint) : [],
-        sites = options.File.Sites.Select(site => new { site.Name, site.Records, data = Fingerprint(Path.Combine(options.DataFolder, site.Data)) }),
+        sites = options.File.Sites.Select(site => new
+        {
+            site.Name,
+            site.Records,
+            data = Fingerprint(Path.Combine(options.DataFolder, site.Data)),
+            heldOut = site.HeldOut is { } heldOut ? Fingerprint(Path.Combine(options.DataFolder, heldOut)) : null,
+        }),
     });
 
     /// <summary>A file's path, length and time: enough to notice that it was changed between two sessions of a run.</summary>
@@ -168,25 +174,34 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException(refusal);
         }
 
-        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is not { } offer)
+        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is { } offer)
         {
-            int threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count);
-            return new BuiltinTrainer(site.Name, options.ModelFolder, data, site.Records, job, threads);
+            return new ProcessTrainer(
+                offer,
+                new TrainerPlace
+                {
+                    Site = site.Name,
+                    WorkingFolder = options.TrainerFolder,
+                    TaskFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+                    Checkpoint = options.ModelFolder,
+                    Data = data,
+                    RecordsMax = site.Records,
+                    LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
+                },
+                time);
         }
 
-        return new ProcessTrainer(
-            offer,
-            new TrainerPlace
-            {
-                Site = site.Name,
-                WorkingFolder = options.TrainerFolder,
-                TaskFolder = RunFolder.TrainerTasks(options.OutFolder, site.Name),
-                Checkpoint = options.ModelFolder,
-                Data = data,
-                RecordsMax = site.Records,
-                LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
-            },
-            time);
+        var place = new BuiltinTrainerOptions
+        {
+            Site = site.Name,
+            ModelFolder = options.ModelFolder,
+            DataPath = data,
+            RecordsMax = site.Records,
+            HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
+            WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+            Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
+        };
+        return new BuiltinTrainer(place, job);
     }
 
     private static void Release(Checkpoint? model, SortedDictionary<string, Executor> executors)

@@ -88,18 +88,45 @@ public sealed record JobTraining
     /// <summary>Passes over the site's records in each round.</summary>
     public int Epochs { get; init; } = 1;
 
-    /// <summary>Records in a step.</summary>
+    /// <summary>Records that are worked on together.</summary>
     public int BatchSize { get; init; } = 8;
+
+    /// <summary>Batches in a step, as if they were one.</summary>
+    public int GradientAccumulation { get; init; } = 1;
 
     /// <summary>The longest record in tokens, at least 64; of longer ones the middle of the prompt is left out.</summary>
     public int SequenceLength { get; init; } = 256;
 
-    /// <summary>AdamW's step size.</summary>
+    /// <summary>AdamW's step size, where the schedule is highest.</summary>
     public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>How the learning rate goes on after the warm-up, over all rounds of the job.</summary>
+    public JobSchedule Schedule { get; init; }
+
+    /// <summary>The steps, of all of the job's at a site, in which the learning rate rises from 0.</summary>
+    public int WarmupSteps { get; init; }
+
+    /// <summary>Those steps as a share of all; only one of the two is not 0.</summary>
+    public double WarmupRatio { get; init; }
 
     /// <summary>AdamW's decoupled weight decay.</summary>
     public double WeightDecay { get; init; } = 0.01;
 
+    /// <summary>What decays.</summary>
+    public JobDecay Decay { get; init; }
+
     /// <summary>The largest global gradient norm; larger ones are scaled down to it.</summary>
     public double ClipNorm { get; init; } = 1;
+
+    /// <summary>FedProx's mu: how strongly a site is held to the model that it received; 0 for plain FedAvg.</summary>
+    public double ProximalMu { get; init; }
+
+    /// <summary>What becomes of the optimizer's state between two rounds.</summary>
+    public OptimizerState OptimizerState { get; init; }
+
+    /// <summary>When a site ends a round's training early; null for never.</summary>
+    public JobEarlyStop? EarlyStop { get; init; }
+
+    /// <summary>The steps from one checkpoint of a round's training to the next, for a site that is killed; 0 for none.</summary>
+    public int CheckpointEvery { get; init; }
 }
