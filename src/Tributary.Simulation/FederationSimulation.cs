@@ -168,6 +168,7 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
         }
 
+        string? heldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null;
         Job job = options.File.Job;
         if (TrainerOffer.Refuse(job.Train, options.File.Trainers) is { } refusal)
         {
@@ -186,6 +187,7 @@ public sealed class FederationSimulation : IDisposable
                     Checkpoint = options.ModelFolder,
                     Data = data,
                     RecordsMax = site.Records,
+                    HeldOutPath = heldOutPath,
                     LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
                 },
                 time);
@@ -197,7 +199,7 @@ public sealed class FederationSimulation : IDisposable
             ModelFolder = options.ModelFolder,
             DataPath = data,
             RecordsMax = site.Records,
-            HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
+            HeldOutPath = heldOutPath,
             WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
             Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
         };
