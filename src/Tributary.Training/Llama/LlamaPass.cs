@@ -86,11 +86,13 @@ internal sealed class LlamaPass : IDisposable
         Linear.Forward(attended, weights.Output, middle, accumulate: true, _workers);
     }
 
-    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) => _workers.Split(batch.Rows, RowGrain, (_, begin, end) =>
-    {
-        _rope.Apply(q.Slice(begin, end), batch.Positions[begin..end], backward);
-        _rope.Apply(k.Slice(begin, end), batch.Positions[begin..end], backward);
-    });
+    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) =>
+        _workers.Split(batch.Rows, RowGrain, (_rope, q, k, batch, backward), static (state, _, begin, end) =>
+        {
+            ReadOnlySpan<int> positions = state.batch.Positions[begin..end];
+            state._rope.Apply(state.q.Slice(begin, end), positions, state.backward);
+            state._rope.Apply(state.k.Slice(begin, end), positions, state.backward);
+        });
 
     /// <summary>Output = middle + down(silu(gate(norm(middle))) * up(norm(middle))).</summary>
     private void ForwardFeedForward(in LayerTensors weights, LayerActivations layer, int rows, Matrix output)
@@ -100,8 +102,8 @@ internal sealed class LlamaPass : IDisposable
         RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Buffer.Span(0, rows));
         Linear.Forward(normed, weights.Gate, gate, accumulate: false, _workers);
         Linear.Forward(normed, weights.Up, up, accumulate: false, _workers);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.Forward(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.Forward(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         output.CopyFrom(middle);
         Linear.Forward(gated, weights.Down, output, accumulate: true, _workers);
     }
@@ -150,20 +152,21 @@ internal sealed class LlamaPass : IDisposable
     }
 
     /// <summary>The losses of some response rows, from <paramref name="first"/> on; logits become their gradients or are used up.</summary>
-    private void Losses(TokenBatch batch, int first, Matrix logits, bool withGradient) => _workers.Split(logits.Rows, RowGrain, (_, begin, end) =>
-    {
-        Matrix rows = logits.Slice(begin, end);
-        ReadOnlySpan<int> targets = batch.Targets[(first + begin)..(first + end)];
-        Span<float> losses = _activations.Losses.Buffer.Span(first + begin, end - begin);
-        if (withGradient)
+    private void Losses(TokenBatch batch, int first, Matrix logits, bool withGradient) =>
+        _workers.Split(logits.Rows, RowGrain, (_activations.Losses, batch, first, logits, withGradient), static (state, _, begin, end) =>
         {
-            CrossEntropy.ForwardBackward(rows, targets, 1f / batch.Responses, losses);
-        }
-        else
-        {
-            CrossEntropy.Forward(rows, targets, losses);
-        }
-    });
+            Matrix rows = state.logits.Slice(begin, end);
+            ReadOnlySpan<int> targets = state.batch.Targets[(state.first + begin)..(state.first + end)];
+            Span<float> losses = state.Losses.Buffer.Span(state.first + begin, end - begin);
+            if (state.withGradient)
+            {
+                CrossEntropy.ForwardBackward(rows, targets, 1f / state.batch.Responses, losses);
+            }
+            else
+            {
+                CrossEntropy.Forward(rows, targets, losses);
+            }
+        });
 
     private void BackwardFinalNorm(TokenBatch batch, Matrix rows, ReadOnlySpan<float> inverseRms, LlamaTensors gradients)
     {
@@ -184,8 +187,8 @@ internal sealed class LlamaPass : IDisposable
         Matrix residual = own.Residual.Take(rows), gated = own.Gated.Take(rows), normed = own.Normed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), input = layer.MiddleNormed.Take(rows);
         Linear.Backward(layer.Gated.Take(rows), weights.Down, residual, gated, accumulate: false, gradients.Down, _workers);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.BackwardInPlace(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.BackwardInPlace(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         Linear.Backward(input, weights.Gate, gate, normed, accumulate: false, gradients.Gate, _workers);
         Linear.Backward(input, weights.Up, up, normed, accumulate: true, gradients.Up, _workers);
         RmsNorm.Backward(
