@@ -76,7 +76,7 @@ internal sealed class LlamaPass : IDisposable
         int rows = batch.Rows;
         Matrix input = layer.Input.Take(rows), normed = layer.InputNormed.Take(rows), middle = layer.Middle.Take(rows);
         Matrix q = layer.Query.Take(rows), k = layer.Key.Take(rows), v = layer.Value.Take(rows), attended = layer.Attended.Take(rows);
-        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Take(rows), _workers);
         Linear.Forward(normed, weights.Query, q, accumulate: false, _workers);
         Linear.Forward(normed, weights.Key, k, accumulate: false, _workers);
         Linear.Forward(normed, weights.Value, v, accumulate: false, _workers);
@@ -99,7 +99,7 @@ internal sealed class LlamaPass : IDisposable
     {
         Matrix middle = layer.Middle.Take(rows), normed = layer.MiddleNormed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), gated = layer.Gated.Take(rows);
-        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Take(rows), _workers);
         Linear.Forward(normed, weights.Gate, gate, accumulate: false, _workers);
         Linear.Forward(normed, weights.Up, up, accumulate: false, _workers);
         _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
@@ -122,8 +122,8 @@ internal sealed class LlamaPass : IDisposable
             final.Row(batch.ResponseRows[i]).CopyTo(rows.Row(i));
         }
 
-        Span<float> inverseRms = _activations.ResponsesInverseRms.Buffer.Span(0, count);
-        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms);
+        Matrix inverseRms = _activations.ResponsesInverseRms.Take(count);
+        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms, _workers);
         for (int begin = 0; begin < count; begin += _activations.LogitRowsMax)
         {
             int end = Math.Min(count, begin + _activations.LogitRowsMax);
@@ -168,12 +168,12 @@ internal sealed class LlamaPass : IDisposable
             }
         });
 
-    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, ReadOnlySpan<float> inverseRms, LlamaTensors gradients)
+    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, Matrix inverseRms, LlamaTensors gradients)
     {
         ActivationGradients own = _activations.Gradients!;
         Matrix responses = own.Responses.Take(batch.Responses), residual = own.Residual.Take(batch.Rows);
         responses.Clear();
-        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Norm);
+        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Norm, _workers);
         residual.Clear();
         for (int i = 0; i < responses.Rows; i++)
         {
@@ -192,7 +192,7 @@ internal sealed class LlamaPass : IDisposable
         Linear.Backward(input, weights.Gate, gate, normed, accumulate: false, gradients.Gate, _workers);
         Linear.Backward(input, weights.Up, up, normed, accumulate: true, gradients.Up, _workers);
         RmsNorm.Backward(
-            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Buffer.Span(0, rows), normed, residual, gradients.MiddleNorm);
+            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Take(rows), normed, residual, gradients.MiddleNorm, _workers);
     }
 
     private void BackwardAttention(in LayerTensors weights, LayerActivations layer, in LayerTensors gradients, TokenBatch batch)
@@ -210,6 +210,6 @@ internal sealed class LlamaPass : IDisposable
         Linear.Backward(input, weights.Key, dk, normed, accumulate: true, gradients.Key, _workers);
         Linear.Backward(input, weights.Value, dv, normed, accumulate: true, gradients.Value, _workers);
         RmsNorm.Backward(
-            layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Buffer.Span(0, rows), normed, residual, gradients.InputNorm);
+            layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Take(rows), normed, residual, gradients.InputNorm, _workers);
     }
 }

@@ -1,4 +1,5 @@
 using System.Runtime.ExceptionServices;
+using Tributary.Training.Operations;
 
 namespace Tributary.Training.Memory;
 
@@ -25,13 +26,17 @@ internal sealed class Workers : IDisposable
     private readonly ManualResetEventSlim _done = new();
     private Thread[] _threads = [];
     private Work? _work;
+    private FloatBuffer? _shared;
     private ExceptionDispatchInfo? _error;
     private int _nextPart;
     private int _remaining;
 
-    public Workers(int threads)
+    /// <param name="threads">The number of threads, the calling one among them.</param>
+    /// <param name="kernel">What computes products of matrices; OpenBLAS where the system has it if not said.</param>
+    public Workers(int threads, MatrixKernel? kernel = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
+        Kernel = kernel ?? (OpenBlas.IsAvailable ? MatrixKernel.OpenBlas : MatrixKernel.Managed);
         Count = threads;
         _scratch = new FloatBuffer?[threads];
     }
@@ -51,6 +56,9 @@ internal sealed class Workers : IDisposable
 
     /// <summary>The number of threads.</summary>
     public int Count { get; }
+
+    /// <summary>What computes products of matrices.</summary>
+    public MatrixKernel Kernel { get; }
 
     /// <summary>Gives each thread one contiguous share of the rows, cut at multiples of <paramref name="grain"/>.</summary>
     public void Split<TState>(int rows, int grain, TState state, Share<TState> body)
@@ -85,17 +93,10 @@ internal sealed class Workers : IDisposable
     }
 
     /// <summary>A thread's own memory: at least that many floats, contents unknown, kept for the next operation.</summary>
-    public FloatBuffer Scratch(int part, long length)
-    {
-        FloatBuffer? buffer = _scratch[part];
-        if (buffer is null || buffer.Length < length)
-        {
-            buffer?.Dispose();
-            _scratch[part] = buffer = new FloatBuffer(length);
-        }
+    public FloatBuffer Scratch(int part, long length) => Grown(ref _scratch[part], length);
 
-        return buffer;
-    }
+    /// <summary>The same for all threads together.</summary>
+    public FloatBuffer Shared(long length) => Grown(ref _shared, length);
 
     public void Dispose()
     {
@@ -115,8 +116,20 @@ internal sealed class Workers : IDisposable
             buffer?.Dispose();
         }
 
+        _shared?.Dispose();
         _start.Dispose();
         _done.Dispose();
+    }
+
+    private static FloatBuffer Grown(ref FloatBuffer? buffer, long length)
+    {
+        if (buffer is null || buffer.Length < length)
+        {
+            buffer?.Dispose();
+            buffer = new FloatBuffer(length);
+        }
+
+        return buffer;
     }
 
     private TWork Find<TWork>()

@@ -26,20 +26,13 @@ internal static unsafe class BlockedProduct
     /// <summary>A thread's memory, in floats: packed B, packed A, and a tile at the right edge of C.</summary>
     private const long ScratchLength = ((long)InnerMax * (ColumnsMax + RowsMax)) + (MatrixTile.Rows * MatrixTile.ColumnsMax);
 
+    /// <summary>Whether a product is so small that one thread is as fast as several.</summary>
+    public static bool IsSmall(Matrix c, int inner) => (long)c.Rows * c.Columns * inner < ThreadedMin;
+
     /// <summary>c = a b, or c += a b.</summary>
     public static void Multiply(Strided a, Strided b, Matrix c, int inner, bool accumulate, Workers workers)
     {
-        if (inner == 0)
-        {
-            if (!accumulate)
-            {
-                c.Clear();
-            }
-
-            return;
-        }
-
-        ThreadGrid grid = (long)c.Rows * c.Columns * inner < ThreadedMin ? new ThreadGrid(1, 1) : ThreadGrid.For(c.Rows, c.Columns, workers.Count);
+        ThreadGrid grid = IsSmall(c, inner) ? new ThreadGrid(1, 1) : ThreadGrid.For(c.Rows, c.Columns, workers.Count);
         workers.Split(grid.Rows * grid.Columns, 1, (a, b, c, inner, accumulate, grid, workers), static (state, part, begin, end) =>
         {
             float* scratch = state.workers.Scratch(part, ScratchLength).Data;
