@@ -80,7 +80,7 @@ internal sealed class LlamaPass : IDisposable
         int rows = batch.Rows;
         Matrix input = layer.Input.Take(rows), normed = layer.InputNormed.Take(rows), middle = layer.Middle.Take(rows);
         Matrix q = layer.Query.Take(rows), k = layer.Key.Take(rows), v = layer.Value.Take(rows), attended = layer.Attended.Take(rows);
-        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Take(rows), _workers);
         Linear.Forward(normed, weights.Query, q, accumulate: false, _workers);
         Linear.Forward(normed, weights.Key, k, accumulate: false, _workers);
         Linear.Forward(normed, weights.Value, v, accumulate: false, _workers);
@@ -90,22 +90,24 @@ internal sealed class LlamaPass : IDisposable
         Linear.Forward(attended, weights.Output, middle, accumulate: true, _workers);
     }
 
-    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) => _workers.Split(batch.Rows, RowGrain, (_, begin, end) =>
-    {
-        _rope.Apply(q.Slice(begin, end), batch.Positions[begin..end], backward);
-        _rope.Apply(k.Slice(begin, end), batch.Positions[begin..end], backward);
-    });
+    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) =>
+        _workers.Split(batch.Rows, RowGrain, (_rope, q, k, batch, backward), static (state, _, begin, end) =>
+        {
+            ReadOnlySpan<int> positions = state.batch.Positions[begin..end];
+            state._rope.Apply(state.q.Slice(begin, end), positions, state.backward);
+            state._rope.Apply(state.k.Slice(begin, end), positions, state.backward);
+        });
 
     /// <summary>Output = middle + down(silu(gate(norm(middle))) * up(norm(middle))).</summary>
     private void ForwardFeedForward(in LayerTensors weights, LayerActivations layer, int rows, Matrix output)
     {
         Matrix middle = layer.Middle.Take(rows), normed = layer.MiddleNormed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), gated = layer.Gated.Take(rows);
-        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Take(rows), _workers);
         Linear.Forward(normed, weights.Gate, gate, accumulate: false, _workers);
         Linear.Forward(normed, weights.Up, up, accumulate: false, _workers);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.Forward(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.Forward(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         output.CopyFrom(middle);
         Linear.Forward(gated, weights.Down, output, accumulate: true, _workers);
     }
@@ -124,8 +126,8 @@ internal sealed class LlamaPass : IDisposable
             final.Row(batch.ResponseRows[i]).CopyTo(rows.Row(i));
         }
 
-        Span<float> inverseRms = _activations.ResponsesInverseRms.Buffer.Span(0, count);
-        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms);
+        Matrix inverseRms = _activations.ResponsesInverseRms.Take(count);
+        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms, _workers);
         for (int begin = 0; begin < count; begin += _activations.LogitRowsMax)
         {
             int end = Math.Min(count, begin + _activations.LogitRowsMax);
@@ -157,27 +159,28 @@ internal sealed class LlamaPass : IDisposable
     /// The losses of some response rows, from <paramref name="first"/> on; logits become their gradients times a scale, or are used up where
     /// that is 0.
     /// </summary>
-    private void Losses(TokenBatch batch, int first, Matrix logits, float scale) => _workers.Split(logits.Rows, RowGrain, (_, begin, end) =>
-    {
-        Matrix rows = logits.Slice(begin, end);
-        ReadOnlySpan<int> targets = batch.Targets[(first + begin)..(first + end)];
-        Span<float> losses = _activations.Losses.Buffer.Span(first + begin, end - begin);
-        if (scale != 0)
+    private void Losses(TokenBatch batch, int first, Matrix logits, float scale) =>
+        _workers.Split(logits.Rows, RowGrain, (_activations.Losses, batch, first, logits, scale), static (state, _, begin, end) =>
         {
-            CrossEntropy.ForwardBackward(rows, targets, scale, losses);
-        }
-        else
-        {
-            CrossEntropy.Forward(rows, targets, losses);
-        }
-    });
+            Matrix rows = state.logits.Slice(begin, end);
+            ReadOnlySpan<int> targets = state.batch.Targets[(state.first + begin)..(state.first + end)];
+            Span<float> losses = state.Losses.Buffer.Span(state.first + begin, end - begin);
+            if (state.scale != 0)
+            {
+                CrossEntropy.ForwardBackward(rows, targets, state.scale, losses);
+            }
+            else
+            {
+                CrossEntropy.Forward(rows, targets, losses);
+            }
+        });
 
-    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, ReadOnlySpan<float> inverseRms, LlamaTensors gradients)
+    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, Matrix inverseRms, LlamaTensors gradients)
     {
         ActivationGradients own = _activations.Gradients!;
         Matrix responses = own.Responses.Take(batch.Responses), residual = own.Residual.Take(batch.Rows);
         responses.Clear();
-        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Norm);
+        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Norm, _workers);
         residual.Clear();
         for (int i = 0; i < responses.Rows; i++)
         {
@@ -191,12 +194,12 @@ internal sealed class LlamaPass : IDisposable
         Matrix residual = own.Residual.Take(rows), gated = own.Gated.Take(rows), normed = own.Normed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), input = layer.MiddleNormed.Take(rows);
         Linear.Backward(layer.Gated.Take(rows), weights.Down, residual, gated, accumulate: false, gradients.Down, _workers);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.BackwardInPlace(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.BackwardInPlace(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         Linear.Backward(input, weights.Gate, gate, normed, accumulate: false, gradients.Gate, _workers);
         Linear.Backward(input, weights.Up, up, normed, accumulate: true, gradients.Up, _workers);
         RmsNorm.Backward(
-            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Buffer.Span(0, rows), normed, residual, gradients.MiddleNorm);
+            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Take(rows), normed, residual, gradients.MiddleNorm, _workers);
     }
 
     private void BackwardAttention(in LayerTensors weights, LayerActivations layer, in LayerTensors gradients, TokenBatch batch)
@@ -214,6 +217,6 @@ internal sealed class LlamaPass : IDisposable
         Linear.Backward(input, weights.Key, dk, normed, accumulate: true, gradients.Key, _workers);
         Linear.Backward(input, weights.Value, dv, normed, accumulate: true, gradients.Value, _workers);
         RmsNorm.Backward(
-            layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Buffer.Span(0, rows), normed, residual, gradients.InputNorm);
+            layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Take(rows), normed, residual, gradients.InputNorm, _workers);
     }
 }
