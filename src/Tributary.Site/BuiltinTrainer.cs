@@ -148,7 +148,10 @@ public sealed class BuiltinTrainer : Executor
             metrics[MetricNames.TrainLoss] = result.MeanLoss;
             metrics[MetricNames.Steps] = result.Steps;
             metrics[MetricNames.Tokens] = result.Tokens;
-            metrics[MetricNames.TrainSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            metrics[MetricNames.TrainSeconds] = seconds;
+            metrics[MetricNames.TokensPerSecond] = result.Tokens / seconds;
+            metrics[MetricNames.Steps] = result.Steps;
         }
         catch (TrainingDivergedException e)
         {
