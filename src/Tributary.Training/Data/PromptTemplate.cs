@@ -32,7 +32,7 @@ public static class PromptTemplate
     /// its own. A prompt that is encoded as one text has other tokens around the header, which a trained model has not seen.
     /// </summary>
     public static int[] Encode(Tokenizer tokenizer, string instruction, string? context = null) =>
-        [tokenizer.BosId, .. EncodeBody(tokenizer, Turns(instruction, context)), .. EncodeHeader(tokenizer)];
+        [.. tokenizer.Prefix, .. EncodeBody(tokenizer, Turns(instruction, context)), .. EncodeHeader(tokenizer)];
 
     /// <summary>The tokens of the prompt without its last header.</summary>
     internal static int[] EncodeBody(Tokenizer tokenizer, IReadOnlyList<PromptTurn> turns) => tokenizer.Encode(FormatBody(turns), addBos: false);

@@ -19,7 +19,7 @@ internal sealed record TrainingExample(int[] Tokens, int ResponseStart, bool Tru
         int[] body = PromptTemplate.EncodeBody(tokenizer, record.Prompt);
         int[] header = PromptTemplate.EncodeHeader(tokenizer);
         int[] response = [.. tokenizer.Encode(record.Response, addBos: false), tokenizer.EosId];
-        int room = sequenceLength - 1 - header.Length;
+        int room = sequenceLength - tokenizer.Prefix.Length - header.Length;
         bool truncated = body.Length + response.Length > room;
         if (truncated)
         {
@@ -28,7 +28,7 @@ internal sealed record TrainingExample(int[] Tokens, int ResponseStart, bool Tru
             body = WithoutMiddle(body, Math.Min(body.Length, room - response.Length));
         }
 
-        int[] tokens = [tokenizer.BosId, .. body, .. header, .. response];
+        int[] tokens = [.. tokenizer.Prefix, .. body, .. header, .. response];
         return new TrainingExample(tokens, tokens.Length - response.Length, truncated);
     }
 
