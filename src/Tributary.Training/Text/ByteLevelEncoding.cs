@@ -6,7 +6,7 @@ namespace Tributary.Training;
 
 /// <summary>The steps before merging of a byte-level tokenizer.</summary>
 /// <param name="Splits">Each parts the parts of the one before.</param>
-/// <param name="PrependsSpace">Whether each part that begins without a space is given one (add_prefix_space).</param>
+/// <param name="PrependsSpace">Whether a text that begins without a space is given one (add_prefix_space).</param>
 /// <param name="IgnoresMerges">Whether a part that is a token is taken as it is, however merges would make it.</param>
 internal sealed record ByteLevelSteps(IReadOnlyList<SplitPattern> Splits, bool PrependsSpace, bool IgnoresMerges);
 
@@ -52,7 +52,7 @@ internal sealed class ByteLevelEncoding : TextEncoding
 
     public override void Encode(string text, bool atStart, bool continuing, List<int> tokens)
     {
-        RuneText runes = RuneText.Create(text);
+        RuneText runes = RuneText.Create(_steps.PrependsSpace && !continuing && text[0] != ' ' ? " " + text : text);
         List<(int Start, int End)> parts = [(0, runes.Units.Length)];
         foreach (SplitPattern split in _steps.Splits)
         {
@@ -65,11 +65,9 @@ internal sealed class ByteLevelEncoding : TextEncoding
             parts = finer;
         }
 
-        for (int i = 0; i < parts.Count; i++)
+        foreach ((int start, int end) in parts)
         {
-            ReadOnlySpan<char> word = runes.Slice(parts[i].Start, parts[i].End);
-            bool spaced = _steps.PrependsSpace && word[0] != ' ' && !(continuing && i == 0);
-            AddWord(spaced ? $" {word}" : word, tokens);
+            AddWord(runes.Slice(start, end), tokens);
         }
     }
 

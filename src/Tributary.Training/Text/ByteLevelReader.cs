@@ -25,9 +25,9 @@ internal static class ByteLevelReader
 
         List<SplitPattern> splits = [.. steps[..^1].Select(ReadSplit)];
         bool ownPattern = steps[^1].Flag("use_regex", missing: true), prepends = steps[^1].Flag("add_prefix_space", missing: true);
-        if (prepends && ownPattern && splits.Count > 0)
+        if (prepends && splits.Count > 0)
         {
-            throw new FormatException("pre_tokenizer ByteLevel with add_prefix_space and use_regex after other steps is not supported");
+            throw new FormatException("pre_tokenizer ByteLevel with add_prefix_space after other steps, for each of their parts, is not supported");
         }
 
         if (ownPattern)

@@ -92,13 +92,15 @@ function byteLevelTokenizers() {
       ignore_merges: ignoreMerges, vocab: Object.fromEntries(vocabulary.map((piece, id) => [piece, id])), merges: mergeList}});
   // No merges make this piece, so it is found only where merges are ignored.
   const llama3 = [...pieces, 'ĠTributary'], n = llama3.length;
-  const specials = ['<|begin_of_text|>', '<|end_of_text|>', '<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'].map((content, i) => added(n + i, content));
-  const others = [added(n + 5, '<pad>', {lstrip: true, rstrip: true}), added(n + 6, '<tool>', {special: false}),
-    added(n + 7, '<tool>s', {special: false, normalized: true}), added(n + 8, 'brook', {special: false, normalized: true, single_word: true})];
+  // The library numbers added tokens as they come, so those that stay when the special ones are taken out are first.
+  const others = [added(n, '<tool>', {special: false}), added(n + 1, '<tool>s', {special: false, normalized: true}),
+    added(n + 2, 'brook', {special: false, normalized: true, single_word: true})];
+  const specials = ['<|begin_of_text|>', '<|end_of_text|>', '<|start_header_id|>', '<|end_header_id|>', '<|eot_id|>'].map((content, i) => added(n + 3 + i, content));
+  specials.push(added(n + 8, '<pad>', {lstrip: true, rstrip: true}));
   const split = {type: 'Split', pattern: {Regex: LLAMA3}, behavior: 'Isolated', invert: false};
   return {
-    'tokens-llama3': base(llama3, [...specials, ...others], {type: 'Sequence', pretokenizers: [split, byteLevel({use_regex: false})]},
-      {type: 'Sequence', processors: [byteLevel(), bos('<|begin_of_text|>', n)]}, merges.map(merge => merge.join(' ')), true),
+    'tokens-llama3': base(llama3, [...others, ...specials], {type: 'Sequence', pretokenizers: [split, byteLevel({use_regex: false})]},
+      {type: 'Sequence', processors: [byteLevel(), bos('<|begin_of_text|>', n + 3)]}, merges.map(merge => merge.join(' ')), true),
     'tokens-gpt2': base([...pieces, '<|endoftext|>'], [added(pieces.length, '<|endoftext|>')], byteLevel({add_prefix_space: true}), byteLevel({trim_offsets: false}), merges, false),
     'tokens-digits': base([...pieces, '<|endoftext|>', '<|im_start|>', '<|im_end|>'], ['<|endoftext|>', '<|im_start|>', '<|im_end|>'].map((content, i) => added(pieces.length + i, content)),
       {type: 'Sequence', pretokenizers: [{type: 'Digits', individual_digits: true}, byteLevel()]}, null, merges, false),
@@ -141,7 +143,7 @@ function put(file, text) {
     const folder = path.join(HERE, name);
     if (name in made) {
       put(path.join(folder, 'tokenizer.json'), JSON.stringify(json) + '\n');
-      const [first, second] = json.added_tokens.map(token => token.content);
+      const [first, second] = json.added_tokens.filter(token => token.special).map(token => token.content);
       put(path.join(folder, 'tokenizer_config.json'), JSON.stringify(name === 'tokens-llama3' ? {bos_token: first, eos_token: second} : {eos_token: first}) + '\n');
     }
     put(path.join(folder, 'expected.json'), await vectors(json));
