@@ -22,7 +22,7 @@ public static class TextGenerator
         LlamaModel model, Tokenizer tokenizer, string prompt, int tokens, double temperature, ulong seed) =>
         Generate(model, tokenizer, tokenizer.Encode(prompt, addBos: true), continuing: prompt.Length > 0, tokens, temperature, seed);
 
-    /// <summary>Answers a prompt in tokens, as <see cref="PromptTemplate.Encode"/> makes them for an instruction.</summary>
+    /// <summary>Answers a prompt in tokens, as <see cref="PromptTemplate"/> or a <see cref="ChatTemplate"/> makes them for an instruction.</summary>
     /// <returns>Pieces of the answer as they come, without the prompt.</returns>
     /// <exception cref="ArgumentException">As for a text.</exception>
     public static IEnumerable<string> Answer(
