@@ -21,7 +21,7 @@ public sealed class BuiltinTrainer : Executor
 
     /// <summary>Reads the site's records, so that what is wrong with them is known before a job starts.</summary>
     /// <param name="site">The site's name; it is part of what orders its records.</param>
-    /// <param name="modelFolder">A folder with config.json and tokenizer.json.</param>
+    /// <param name="modelFolder">A folder with config.json, tokenizer.json and, where the job asks for it, the model's chat template.</param>
     /// <param name="dataPath">The site's records, JSONL.</param>
     /// <param name="recordsMax">Take only the first so many; null for all.</param>
     /// <param name="job">The job.</param>
@@ -40,7 +40,8 @@ public sealed class BuiltinTrainer : Executor
                 $"train.sequence_length is {job.Train.SequenceLength}, but {modelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
         }
 
-        InstructionDataset all = InstructionDataset.Load(dataPath, tokenizer, job.Train.SequenceLength, recordsMax);
+        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(modelFolder, tokenizer) : null;
+        InstructionDataset all = InstructionDataset.Load(dataPath, tokenizer, job.Train.SequenceLength, recordsMax, template);
         if (all.Count < 2)
         {
             throw new TrainingDataException($"{dataPath}: has only one record, so none can be held out to measure the loss on; give at least two");

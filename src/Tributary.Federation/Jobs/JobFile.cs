@@ -112,6 +112,7 @@ public sealed record JobFile
             Epochs = (int)(map.Integer("epochs", 1, 10_000) ?? defaults.Epochs),
             BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
             SequenceLength = (int)(map.Integer("sequence_length", 64, 1_048_576) ?? defaults.SequenceLength),
+            Template = map.Choice<RecordTemplate>("template") ?? defaults.Template,
             LearningRate = map.Number("learning_rate", 0, 10, inclusive: false) ?? defaults.LearningRate,
             WeightDecay = map.Number("weight_decay", 0, 1, inclusive: true) ?? defaults.WeightDecay,
             ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false) ?? defaults.ClipNorm,

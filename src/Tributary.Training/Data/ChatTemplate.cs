@@ -67,12 +67,15 @@ public sealed class ChatTemplate
         List<object?> messages = Messages(record.Prompt);
         string plain = Render(messages, addGenerationPrompt: false), prompt = Render(messages, addGenerationPrompt: true);
         string whole = Render([.. messages, Message("assistant", record.Response)], addGenerationPrompt: false);
-        // Some generation prompts say more than the template writes before a given answer, such as the beginning of a thought.
-        prompt = whole.StartsWith(prompt, StringComparison.Ordinal) ? prompt : plain;
-        if (!whole.StartsWith(prompt, StringComparison.Ordinal))
+        if (!whole.StartsWith(plain, StringComparison.Ordinal) && !whole.StartsWith(prompt, StringComparison.Ordinal))
         {
-            throw new ChatTemplateException($"{_source}: the template writes the messages before an answer otherwise when the answer is there, so it cannot be trained with");
+            throw new ChatTemplateException($"{_source}: the template writes these messages otherwise when their answer is there, so it cannot be trained with");
         }
+
+        // Some generation prompts say more than the template writes before a given answer, such as the beginning of a thought.
+        int common = prompt.AsSpan().CommonPrefixLength(whole);
+        int answer = whole.IndexOf(_tokenizer.ShieldMarkup(record.Response).Trim(), Math.Min(plain.Length, common), StringComparison.Ordinal);
+        prompt = common == prompt.Length || answer < 0 ? whole[..common] : whole[..Math.Min(common, answer)];
 
         int[] promptTokens = _tokenizer.EncodeMarkup(prompt);
         int[] response = EncodeResponse(whole[prompt.Length..], record.Response, continuing: promptTokens is [.., var last] && !_tokenizer.Tables.Added.ContainsKey(last));

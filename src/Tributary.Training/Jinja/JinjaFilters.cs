@@ -59,7 +59,7 @@ internal static class JinjaFilters
                 return items.ToList();
             case "join":
                 string? attribute = arguments.Get(2, "attribute", null) as string;
-                return string.Join(PythonText.Of(arguments.Get(1, "d", "")), items.Select(item => PythonText.Of(attribute is null ? item : Attribute(item, attribute))));
+                return JinjaMethods.Join(PythonText.Of(arguments.Get(1, "d", "")), items.Select(item => attribute is null ? item : Attribute(item, attribute)));
             case "reverse":
                 return arguments.Values[0] is string ? string.Concat(items.Reverse()) : items.Reverse().ToList();
             case "map":
@@ -92,7 +92,7 @@ internal static class JinjaFilters
         {
             return PythonJson.Write(value, (int?)(arguments.Get(1, "indent", null) as long?));
         }
-        catch (FormatException e)
+        catch (FormatException e) when (e is not ChatTemplateException)
         {
             throw arguments.Wrong(e.Message);
         }

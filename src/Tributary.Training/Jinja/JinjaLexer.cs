@@ -9,6 +9,8 @@ internal sealed class JinjaLexer
     private static readonly string[] Operators =
         ["//", "**", "==", "!=", "<=", ">=", "+", "-", "*", "/", "%", "~", "<", ">", "=", "(", ")", "[", "]", "{", "}", ".", ",", ":", "|"];
 
+    private const int TagTokensMax = 2000; // what is read of a tag is evaluated recursively
+
     private readonly string _source;
     private readonly List<JinjaToken> _tokens = [];
     private int _at;
@@ -127,7 +129,7 @@ internal sealed class JinjaLexer
 
     private void ReadTag(string close, JinjaTokenKind closeKind)
     {
-        int depth = 0;
+        int depth = 0, first = _tokens.Count;
         while (true)
         {
             while (_at < _source.Length && char.IsWhiteSpace(_source[_at]))
@@ -149,6 +151,11 @@ internal sealed class JinjaLexer
             }
 
             ReadToken();
+            if (_tokens.Count - first > TagTokensMax)
+            {
+                throw Wrong($"a tag has more than {TagTokensMax} signs and words");
+            }
+
             depth += _tokens[^1] switch { var t when t.Is("(") || t.Is("[") || t.Is("{") => 1, var t when t.Is(")") || t.Is("]") || t.Is("}") => -1, _ => 0 };
         }
     }

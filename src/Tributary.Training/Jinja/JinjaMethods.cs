@@ -59,7 +59,7 @@ internal static class JinjaMethods
             case "replace":
                 return Replace(text, arguments.Text(0, "old"), arguments.Text(1, "new"), arguments.Get(2, "count", null) as long? ?? -1);
             case "join":
-                return string.Join(text, PythonValue.Items(arguments.Get(0, "iterable", null), arguments.Line).Select(PythonText.Of));
+                return Join(text, PythonValue.Items(arguments.Get(0, "iterable", null), arguments.Line));
             case "find":
                 return (long)text.IndexOf(arguments.Text(0, "sub"), StringComparison.Ordinal);
             case "count":
@@ -70,16 +70,32 @@ internal static class JinjaMethods
         }
     }
 
+    /// <summary>The texts of some items with another between them.</summary>
+    public static string Join(string separator, IEnumerable<object?> items)
+    {
+        var joined = new System.Text.StringBuilder();
+        string before = "";
+        foreach (object? item in items)
+        {
+            joined.Append(before).Append(PythonText.Of(item));
+            PythonValue.RequireBounded(joined.Length);
+            before = separator;
+        }
+
+        return joined.ToString();
+    }
+
     private static string TrimEndOnce(this string text, char character) => text.EndsWith(character) ? text[..^1] : text;
 
     private static string Replace(string text, string old, string with, long count)
     {
         if (old.Length == 0)
         {
-            return count == 0 ? text : with + string.Join(with, PythonText.Characters(text)) + with;
+            throw new ChatTemplateException("a replacement of nothing is not understood");
         }
 
         string[] parts = text.Split(old);
+        PythonValue.RequireBounded(text.Length + ((long)(parts.Length - 1) * with.Length));
         int replaced = count < 0 ? parts.Length - 1 : (int)Math.Min(count, parts.Length - 1);
         return string.Join(with, [.. parts[..replaced], string.Join(old, parts[replaced..])]);
     }

@@ -49,7 +49,7 @@ internal sealed class JinjaTemplate
 internal sealed class JinjaOutput
 {
     private const int LengthMax = 1 << 24;
-    private const int StepsMax = 10_000_000;
+    private const int StepsMax = 1_000_000;
 
     private readonly StringBuilder _text = new();
     private int _steps;

@@ -19,6 +19,7 @@ internal static class PythonJson
 
     private static void Write(object? value, int? indent, int depth, StringBuilder text)
     {
+        PythonValue.RequireBounded(text.Length, depth);
         switch (value)
         {
             case string quoted:

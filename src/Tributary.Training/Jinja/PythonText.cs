@@ -15,18 +15,13 @@ internal static class PythonText
     };
 
     /// <summary>What <c>repr(value)</c> is.</summary>
-    public static string Repr(object? value) => value switch
+    /// <exception cref="ChatTemplateException">It is larger than a template may make.</exception>
+    public static string Repr(object? value)
     {
-        null => "None",
-        bool flag => flag ? "True" : "False",
-        long number => number.ToString(CultureInfo.InvariantCulture),
-        double number => Number(number),
-        string text => Quoted(text),
-        List<object?> list => $"[{string.Join(", ", list.Select(Repr))}]",
-        Dictionary<string, object?> dictionary => $"{{{string.Join(", ", dictionary.Select(entry => $"{Quoted(entry.Key)}: {Repr(entry.Value)}"))}}}",
-        JinjaUndefined => "Undefined",
-        _ => "<object>",
-    };
+        var text = new StringBuilder();
+        Write(value, 0, text);
+        return text.ToString();
+    }
 
     /// <summary>The code points of a text, each as a text.</summary>
     public static string[] Characters(string text) => text.AsSpan().ContainsAnyInRange('\uD800', '\uDFFF')
@@ -49,6 +44,49 @@ internal static class PythonText
         }
 
         return text[from..to];
+    }
+
+    private static void Write(object? value, int depth, StringBuilder text)
+    {
+        PythonValue.RequireBounded(text.Length, depth);
+        switch (value)
+        {
+            case List<object?> list:
+                text.Append('[');
+                for (int i = 0; i < list.Count; i++)
+                {
+                    text.Append(i > 0 ? ", " : "");
+                    Write(list[i], depth + 1, text);
+                }
+
+                text.Append(']');
+                break;
+            case Dictionary<string, object?> dictionary:
+                string before = "{";
+                foreach ((string key, object? entry) in dictionary)
+                {
+                    text.Append(before).Append(Quoted(key)).Append(": ");
+                    Write(entry, depth + 1, text);
+                    before = ", ";
+                }
+
+                text.Append(dictionary.Count == 0 ? "{" : "");
+
+                text.Append('}');
+                break;
+            default:
+                text.Append(value switch
+                {
+                    null => "None",
+                    bool flag => flag ? "True" : "False",
+                    long number => number.ToString(CultureInfo.InvariantCulture),
+                    double number => Number(number),
+                    string quoted => Quoted(quoted),
+                    JinjaUndefined => "Undefined",
+                    _ => "<object>",
+                });
+                break;
+        }
     }
 
     private static IEnumerable<string> CodePoints(string text)

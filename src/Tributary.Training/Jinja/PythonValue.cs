@@ -6,7 +6,18 @@ namespace Tributary.Training.Jinja;
 /// </summary>
 internal static class PythonValue
 {
-    private const int RepeatedMax = 1 << 20; // characters or items of a product with a number
+    private const long SizeMax = 1 << 22; // characters of a text, items of a list
+    private const int DepthMax = 100; // of lists and dictionaries in each other
+
+    /// <summary>Stops a template that makes values without an end.</summary>
+    /// <exception cref="ChatTemplateException">A text or list would be larger than a template may make, or values lie in each other too deep.</exception>
+    public static void RequireBounded(long size, int depth = 0)
+    {
+        if (size > SizeMax || depth > DepthMax)
+        {
+            throw new ChatTemplateException("the template makes a text or a list that is larger than any conversation");
+        }
+    }
 
     public static bool IsTrue(object? value) => value switch
     {
@@ -115,13 +126,17 @@ internal static class PythonValue
         switch (sign, left, right)
         {
             case ("~", _, _):
-                return PythonText.Of(left) + PythonText.Of(right);
+                return Arithmetic("+", PythonText.Of(left), PythonText.Of(right), line);
             case ("+", string a, string b):
+                RequireBounded(a.Length + b.Length);
                 return a + b;
             case ("+", List<object?> a, List<object?> b):
+                RequireBounded(a.Count + b.Count);
                 return a.Concat(b).ToList();
-            case ("*", string text, long count) when Math.Max(0, count) * text.Length <= RepeatedMax && count <= RepeatedMax:
-                return string.Concat(Enumerable.Repeat(text, (int)Math.Max(0, count)));
+            case ("*", string text, long count):
+                count = Math.Clamp(count, 0, SizeMax + 1);
+                RequireBounded(count * text.Length);
+                return string.Concat(Enumerable.Repeat(text, text.Length == 0 ? 0 : (int)count));
         }
 
         long? a1 = Integer(left), b1 = Integer(right);

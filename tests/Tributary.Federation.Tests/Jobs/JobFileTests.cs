@@ -31,6 +31,7 @@ public sealed class JobFileTests
           learning_rate: 2e-4
           weight_decay: 0
           clip_norm: 0.5
+          template: chat
         """;
 
     [Fact]
@@ -53,7 +54,7 @@ public sealed class JobFileTests
             Seed = 9_000_000_000_000_000_000,
             HeldOut = 0.25,
             SiteTimeout = TimeSpan.FromSeconds(1.5),
-            Train = new JobTraining { Epochs = 3, BatchSize = 4, SequenceLength = 128, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5 },
+            Train = new JobTraining { Epochs = 3, BatchSize = 4, SequenceLength = 128, Template = RecordTemplate.Chat, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5 },
         });
     }
 
@@ -92,7 +93,7 @@ public sealed class JobFileTests
     public void The_order_of_keys_and_sites_does_not_change_the_job()
     {
         const string Turned = """
-            train: { clip_norm: 0.5, weight_decay: 0, learning_rate: 2e-4, sequence_length: 128, batch_size: 4, epochs: 3 }
+            train: { clip_norm: 0.5, weight_decay: 0, learning_rate: 2e-4, sequence_length: 128, batch_size: 4, epochs: 3, template: chat }
             site_timeout: 1.5
             held_out: 0.25
             seed: 9000000000000000000

@@ -81,6 +81,15 @@ LLAMA31 = """{{- bos_token }}
 """
 
 CHATML = """{% for message in messages %}
+    {{- '<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n' -}}
+{% endfor %}
+{% if add_generation_prompt %}
+    {{- '<|im_start|>assistant\\n' -}}
+{% endif %}
+"""
+
+# The newlines of the template itself are in the text, so that what comes before an answer is not what comes before one that is to be made.
+CHATML_UNEVEN = """{% for message in messages %}
 {{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}
 {% endfor %}
 {% if add_generation_prompt %}
@@ -115,7 +124,7 @@ NAMESPACES = """{%- set ns = namespace(system='', turns=0, found=false) -%}
   {%- endif -%}
 {%- endfor -%}"""
 
-FORMS = {"llama2": LLAMA2, "llama3": LLAMA3, "llama31": LLAMA31, "chatml": CHATML, "chatml-default-system": CHATML_DEFAULT_SYSTEM, "zephyr": ZEPHYR, "namespaces": NAMESPACES}
+FORMS = {"llama2": LLAMA2, "llama3": LLAMA3, "llama31": LLAMA31, "chatml": CHATML, "chatml-uneven": CHATML_UNEVEN, "chatml-default-system": CHATML_DEFAULT_SYSTEM, "zephyr": ZEPHYR, "namespaces": NAMESPACES}
 
 
 def talk(*turns):
