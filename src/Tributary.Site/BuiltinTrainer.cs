@@ -37,10 +37,11 @@ public sealed class BuiltinTrainer : Executor
                 $"train.sequence_length is {job.Train.SequenceLength}, but {options.ModelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
         }
 
-        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax);
+        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(options.ModelFolder, tokenizer) : null;
+        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax, template);
         if (options.HeldOutPath is { } heldOut)
         {
-            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength));
+            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength, template: template));
         }
         else if (all.Count < 2)
         {

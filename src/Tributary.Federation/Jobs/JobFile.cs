@@ -124,6 +124,7 @@ public sealed record JobFile
             BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
             GradientAccumulation = (int)(map.Integer("gradient_accumulation", 1, 65_536) ?? defaults.GradientAccumulation),
             SequenceLength = (int)(map.Integer("sequence_length", 64, 1_048_576) ?? defaults.SequenceLength),
+            Template = map.Choice<RecordTemplate>("template") ?? defaults.Template,
             LearningRate = map.Number("learning_rate", 0, 10, inclusive: false) ?? defaults.LearningRate,
             Schedule = map.Choice<JobSchedule>("schedule") ?? defaults.Schedule,
             WarmupSteps = (int)(map.Integer("warmup_steps", 0, 1_000_000) ?? defaults.WarmupSteps),

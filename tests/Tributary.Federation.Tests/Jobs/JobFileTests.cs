@@ -40,6 +40,7 @@ public sealed class JobFileTests
           optimizer_state: keep
           early_stop: { patience: 2, every: 20 }
           checkpoint_every: 50
+          template: chat
         """;
 
     [Fact]
@@ -65,7 +66,7 @@ public sealed class JobFileTests
             TaskRetries = 0,
             Train = new JobTraining
             {
-                Epochs = 3, BatchSize = 4, SequenceLength = 128, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5,
+                Epochs = 3, BatchSize = 4, SequenceLength = 128, Template = RecordTemplate.Chat, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5,
                 GradientAccumulation = 2, Schedule = JobSchedule.Cosine, WarmupRatio = 0.1, Decay = JobDecay.All, ProximalMu = 0.01,
                 OptimizerState = OptimizerState.Keep, EarlyStop = new JobEarlyStop(2, 20), CheckpointEvery = 50,
             },
@@ -114,6 +115,7 @@ public sealed class JobFileTests
     {
         const string Turned = """
             train:
+              template: chat
               checkpoint_every: 50
               early_stop: { every: 20, patience: 2 }
               optimizer_state: keep
