@@ -10,8 +10,8 @@ internal sealed class MeasuredModel : IDisposable
     public MeasuredModel(TrainingBenchmarkOptions options)
     {
         Model = LlamaModel.Create(options.Config, seed: 1);
-        Gradients = new LlamaTensors(options.Config);
-        Optimizer = new AdamW(options.Config, new TrainingOptions());
+        Gradients = Model.NewGradients();
+        Optimizer = new AdamW(Model.Trained, Options);
         Batch = new TokenBatch(options.Batch, options.Sequence * options.Batch);
         var random = new SplitMix64(1);
         int[] tokens = new int[options.Sequence + 1];
@@ -26,9 +26,11 @@ internal sealed class MeasuredModel : IDisposable
         }
     }
 
+    public TrainingOptions Options { get; } = new();
+
     public LlamaModel Model { get; }
 
-    public LlamaTensors Gradients { get; }
+    public ParameterSet Gradients { get; }
 
     public AdamW Optimizer { get; }
 
@@ -117,8 +119,9 @@ internal sealed class StepMeasurement : IDisposable
     private void Step()
     {
         _measured.Gradients.Clear();
-        _pass.LossAndGradients(_measured.Batch, _measured.Gradients);
+        _pass.LossAndGradients(_measured.Batch, _measured.Gradients, _measured.Batch.Responses);
         double norm = GradientNorm.Of(_measured.Gradients);
-        _measured.Optimizer.Step(_measured.Model.Tensors, _measured.Gradients, norm > 1 ? (float)(1 / norm) : 1, _workers);
+        float scale = norm > _measured.Options.ClipNorm ? (float)(_measured.Options.ClipNorm / norm) : 1;
+        _measured.Optimizer.Step(_measured.Model.Trained, _measured.Gradients, _measured.Options.LearningRate, scale, _workers);
     }
 }

@@ -17,10 +17,10 @@ internal sealed class LlamaPass : IDisposable
     private readonly Rope _rope;
 
     /// <summary>Allocates what batches of up to that many rows, in sequences of up to that length, need.</summary>
-    public LlamaPass(LlamaModel model, int rowsMax, int lengthMax, bool forTraining, Workers workers)
+    public LlamaPass(TrainableModel model, int rowsMax, int lengthMax, bool forTraining, Workers workers)
     {
         _config = model.Config;
-        _weights = model.Tensors;
+        _weights = model.Llama;
         _workers = workers;
         _heads = new AttentionHeads(_config.HeadCount, _config.KeyValueHeadCount, _config.HeadLength);
         _rope = new Rope(_config.HeadLength, _config.RopeTheta, _config.RopeScaling, lengthMax);
@@ -31,16 +31,20 @@ internal sealed class LlamaPass : IDisposable
     public double Loss(TokenBatch batch)
     {
         Forward(batch);
-        return Head(batch, null);
+        return Head(batch, null, batch.Responses);
     }
 
     /// <summary>
-    /// The sum of the losses as above; adds the gradients of their mean to <paramref name="gradients"/>.
+    /// The sum of the losses as above; adds the gradients of their mean to <paramref name="set"/>.
     /// </summary>
-    public double LossAndGradients(TokenBatch batch, LlamaTensors gradients)
+    /// <param name="batch">The sequences.</param>
+    /// <param name="set">The gradients of what is trained.</param>
+    /// <param name="responses">The response tokens that the mean is over: the batch's own, or those of several batches that make a step.</param>
+    public double LossAndGradients(TokenBatch batch, ParameterSet set, int responses)
     {
+        var gradients = (LlamaTensors)set;
         Forward(batch);
-        double loss = Head(batch, gradients);
+        double loss = Head(batch, gradients, responses);
         for (int layer = _config.LayerCount - 1; layer >= 0; layer--)
         {
             BackwardFeedForward(_weights.Layers[layer], _activations.Layers[layer], gradients.Layers[layer], batch.Rows);
@@ -112,7 +116,7 @@ internal sealed class LlamaPass : IDisposable
     /// The last norm, the output head and the loss, for response rows alone: no other row's logits are needed. Leaves the gradient
     /// of the last layer's output in the residual's gradient.
     /// </summary>
-    private double Head(TokenBatch batch, LlamaTensors? gradients)
+    private double Head(TokenBatch batch, LlamaTensors? gradients, int responses)
     {
         int count = batch.Responses;
         Matrix final = _activations.Final.Take(batch.Rows);
@@ -129,7 +133,7 @@ internal sealed class LlamaPass : IDisposable
             int end = Math.Min(count, begin + _activations.LogitRowsMax);
             Matrix logits = _activations.Logits.Take(end - begin);
             Linear.Forward(normed.Slice(begin, end), _weights.Head, logits, accumulate: false, _workers);
-            Losses(batch, begin, logits, withGradient: gradients is not null);
+            Losses(batch, begin, logits, gradients is null ? 0 : 1f / responses);
             if (gradients is not null)
             {
                 Matrix normedGradient = _activations.Gradients!.Normed.Take(count).Slice(begin, end);
@@ -151,16 +155,19 @@ internal sealed class LlamaPass : IDisposable
         return sum;
     }
 
-    /// <summary>The losses of some response rows, from <paramref name="first"/> on; logits become their gradients or are used up.</summary>
-    private void Losses(TokenBatch batch, int first, Matrix logits, bool withGradient) =>
-        _workers.Split(logits.Rows, RowGrain, (_activations.Losses, batch, first, logits, withGradient), static (state, _, begin, end) =>
+    /// <summary>
+    /// The losses of some response rows, from <paramref name="first"/> on; logits become their gradients times a scale, or are used up where
+    /// that is 0.
+    /// </summary>
+    private void Losses(TokenBatch batch, int first, Matrix logits, float scale) =>
+        _workers.Split(logits.Rows, RowGrain, (_activations.Losses, batch, first, logits, scale), static (state, _, begin, end) =>
         {
             Matrix rows = state.logits.Slice(begin, end);
             ReadOnlySpan<int> targets = state.batch.Targets[(state.first + begin)..(state.first + end)];
             Span<float> losses = state.Losses.Buffer.Span(state.first + begin, end - begin);
-            if (state.withGradient)
+            if (state.scale != 0)
             {
-                CrossEntropy.ForwardBackward(rows, targets, 1f / state.batch.Responses, losses);
+                CrossEntropy.ForwardBackward(rows, targets, state.scale, losses);
             }
             else
             {

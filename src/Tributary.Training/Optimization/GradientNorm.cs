@@ -8,7 +8,7 @@ namespace Tributary.Training.Optimization;
 internal static unsafe class GradientNorm
 {
     /// <summary>The root of the sum of squares over all tensors.</summary>
-    public static double Of(LlamaTensors gradients)
+    public static double Of(ParameterSet gradients)
     {
         double sum = 0;
         for (int i = 0; i < gradients.All.Count; i++)
