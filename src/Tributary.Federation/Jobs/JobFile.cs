@@ -128,6 +128,7 @@ public sealed record JobFile
             OptimizerState = map.Choice<OptimizerState>("optimizer_state") ?? defaults.OptimizerState,
             EarlyStop = ReadEarlyStop(map.Map("early_stop")),
             CheckpointEvery = (int)(map.Integer("checkpoint_every", 1, int.MaxValue) ?? defaults.CheckpointEvery),
+            Lora = ReadLora(map.Map("lora")),
         };
         if (training is { WarmupSteps: > 0, WarmupRatio: > 0 })
         {
@@ -154,6 +155,41 @@ public sealed record JobFile
         if (read.Every == 0)
         {
             map.Missing("every", "the steps after which the held-out loss is measured");
+        }
+
+        map.RefuseOtherKeys();
+        return read;
+    }
+
+    private static JobLora? ReadLora(YamlMap? map)
+    {
+        if (map is null)
+        {
+            return null;
+        }
+
+        var defaults = new JobLora();
+        var read = new JobLora
+        {
+            Rank = (int)(map.Integer("rank", 1, 65_536) ?? defaults.Rank),
+            Alpha = map.Number("alpha", 0, 1e6, inclusive: false) ?? defaults.Alpha,
+            Targets = map.Texts("targets") ?? defaults.Targets,
+            Dropout = map.Number("dropout", 0, 1, inclusive: true) ?? defaults.Dropout,
+            Base = map.Text("base"),
+        };
+        if (read.Targets.Except(JobLora.AllTargets, StringComparer.Ordinal).Any() || read.Targets.Distinct(StringComparer.Ordinal).Count() < read.Targets.Count)
+        {
+            map.Wrong("targets", $"'targets' is {string.Join(", ", read.Targets)}, but should be some of {string.Join(", ", JobLora.AllTargets)}, each once");
+        }
+
+        if (read.Dropout >= 1)
+        {
+            map.Wrong("dropout", "'dropout' is 1, but should be below 1: nothing would be left to learn from");
+        }
+
+        if (read.Base is { } digest && !(digest.Length == 71 && digest.StartsWith("sha256:", StringComparison.Ordinal)))
+        {
+            map.Wrong("base", $"'base' is '{digest}', but should be sha256: and 64 digits, as a run's summary has it");
         }
 
         map.RefuseOtherKeys();

@@ -125,12 +125,12 @@ public sealed class PeftAdapter : IDisposable
             }
         }
 
-        if (!root.TryGetProperty("r", out JsonElement r) || !r.TryGetInt32(out int rank) || rank < 1)
+        if (!root.TryGetProperty("r", out JsonElement r) || r.ValueKind != JsonValueKind.Number || !r.TryGetInt32(out int rank) || rank < 1)
         {
             throw new ModelFormatException($"{path}: r: a rank of at least 1 is expected.");
         }
 
-        if (!root.TryGetProperty("lora_alpha", out JsonElement a) || !a.TryGetDouble(out double alpha) || !(alpha > 0 && double.IsFinite(alpha)))
+        if (!root.TryGetProperty("lora_alpha", out JsonElement a) || a.ValueKind != JsonValueKind.Number || !a.TryGetDouble(out double alpha) || !(alpha > 0 && double.IsFinite(alpha)))
         {
             throw new ModelFormatException($"{path}: lora_alpha: a number above 0 is expected.");
         }
