@@ -17,18 +17,17 @@ internal sealed class ExchangedModel : IDisposable
     private readonly LoraConfig? _lora;
     private Checkpoint? _initialAdapters;
 
-    private ExchangedModel(string folder, Job job, Checkpoint checkpoint, FrozenBase? frozen, LoraConfig? lora)
+    private ExchangedModel(string folder, Job job, Checkpoint checkpoint)
     {
-        (_folder, Job, _checkpoint, Frozen, _lora) = (folder, job, checkpoint, frozen, lora);
-        string name = Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
-        if (frozen is null || lora is null)
-        {
-            Summary = Count(name, [.. checkpoint.Manifest.Select(entry => entry.Spec)]);
-            return;
-        }
+        (_folder, Job, _checkpoint) = (folder, job, checkpoint);
+        Summary = Count(Name(folder), [.. checkpoint.Manifest.Select(entry => entry.Spec)]);
+    }
 
-        Summary = Count($"{name}, adapters of rank {lora.Rank}", lora.Tensors(frozen.Model.Config));
-        Base = new BaseSummary(Path.GetFullPath(folder), frozen.Digest, checkpoint.Manifest.ElementCount);
+    private ExchangedModel(string folder, Job job, Checkpoint checkpoint, LoraConfig lora, string digest, FrozenBase? frozen)
+    {
+        (_folder, Job, _checkpoint, _lora, Frozen) = (folder, job, checkpoint, lora, frozen);
+        Summary = Count($"{Name(folder)}, adapters of rank {lora.Rank}", lora.Tensors(LlamaConfig.Load(folder)));
+        Base = new BaseSummary(Path.GetFullPath(folder), digest, checkpoint.Manifest.ElementCount);
     }
 
     /// <summary>The job, which names the base where it trains adapters.</summary>
@@ -40,7 +39,7 @@ internal sealed class ExchangedModel : IDisposable
     /// <summary>The base where that is adapters.</summary>
     public BaseSummary? Base { get; }
 
-    /// <summary>The base in memory.</summary>
+    /// <summary>The base in memory, where it is the trainer inside that trains beside it.</summary>
     public FrozenBase? Frozen { get; }
 
     /// <summary>Opens the model that a run starts from.</summary>
@@ -60,25 +59,27 @@ internal sealed class ExchangedModel : IDisposable
         FrozenBase? frozen = null;
         try
         {
+            bool isBuiltin = job.Train.Trainer == TrainerOffer.Builtin && options.Executors is null;
+            if (isBuiltin)
+            {
+                LlamaModel.RequireFits(LlamaConfig.Load(folder), checkpoint.Manifest);
+            }
+
             if (job.Train.Lora is not { } lora)
             {
-                if (options.Executors is null)
-                {
-                    LlamaModel.RequireFits(LlamaConfig.Load(folder), checkpoint.Manifest);
-                }
-
-                return new ExchangedModel(folder, job, checkpoint, null, null);
+                return new ExchangedModel(folder, job, checkpoint);
             }
 
-            frozen = FrozenBase.Load(folder);
-            if (lora.Base is { } expected && expected != frozen.Digest)
+            frozen = isBuiltin ? FrozenBase.Load(folder) : null;
+            string digest = frozen?.Digest ?? CheckpointDigest.Of(checkpoint);
+            if (lora.Base is { } expected && expected != digest)
             {
-                throw new UsageException($"{folder}: has the digest {frozen.Digest}, but train.lora.base in the job file is {expected}; give that model with --model, or mend the job file");
+                throw new UsageException($"{folder}: has the digest {digest}, but train.lora.base in the job file is {expected}; give that model with --model, or mend the job file");
             }
 
-            job = job with { Train = job.Train with { Lora = lora with { Base = frozen.Digest } } };
+            job = job with { Train = job.Train with { Lora = lora with { Base = digest } } };
             var config = new LoraConfig { Rank = lora.Rank, Alpha = lora.Alpha, Targets = lora.Targets, Dropout = lora.Dropout };
-            return new ExchangedModel(folder, job, checkpoint, frozen, config);
+            return new ExchangedModel(folder, job, checkpoint, config, digest, frozen);
         }
         catch (Exception e)
         {
@@ -104,7 +105,7 @@ internal sealed class ExchangedModel : IDisposable
         if (!File.Exists(run.InitialAdapters))
         {
             string target = Path.GetDirectoryName(run.InitialAdapters)!;
-            PeftAdapter.WriteInitial(Frozen!.Model.Config, _lora, Job.Seed, Summary.Name, Frozen.Digest, target, cancellationToken);
+            PeftAdapter.WriteInitial(LlamaConfig.Load(_folder), _lora, Job.Seed, Name(_folder), Base!.Digest, target, cancellationToken);
         }
 
         return _initialAdapters ??= Checkpoint.Open(run.InitialAdapters);
@@ -121,7 +122,7 @@ internal sealed class ExchangedModel : IDisposable
         TensorSource model = opened ?? Initial(run, cancellationToken);
         if (_lora is not null)
         {
-            PeftAdapter.Write(model, _lora, Path.GetFileName(Base!.Path), Base.Digest, target, cancellationToken);
+            PeftAdapter.Write(model, _lora, Name(_folder), Base!.Digest, target, cancellationToken);
             return;
         }
 
@@ -137,6 +138,8 @@ internal sealed class ExchangedModel : IDisposable
         Frozen?.Dispose();
         _checkpoint.Dispose();
     }
+
+    private static string Name(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
 
     private static ModelSummary Count(string name, IReadOnlyList<TensorSpec> tensors)
     {

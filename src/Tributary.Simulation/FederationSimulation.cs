@@ -12,6 +12,7 @@ using Tributary.Federation.Workflows;
 using Tributary.Server;
 using Tributary.Simulation.Reports;
 using Tributary.Site;
+using Tributary.Site.Processes;
 using Tributary.Tensors;
 using Tributary.Tensors.Checkpoints;
 using Tributary.Training;
@@ -70,7 +71,7 @@ public sealed class FederationSimulation : IDisposable
             model = ExchangedModel.Open(options);
             foreach (JobFileSite site in options.File.Sites)
             {
-                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site, model));
+                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site, model, time));
             }
 
             return new FederationSimulation(options, model, executors, time);
@@ -133,7 +134,7 @@ public sealed class FederationSimulation : IDisposable
         return file.Exists ? $"{file.FullName} {file.Length} {file.LastWriteTimeUtc:O}" : file.FullName;
     }
 
-    private static BuiltinTrainer MakeTrainer(SimulationOptions options, JobFileSite site, ExchangedModel model)
+    private static Executor MakeTrainer(SimulationOptions options, JobFileSite site, ExchangedModel model, TimeProvider time)
     {
         string data = Path.Combine(options.DataFolder, site.Data);
         if (!File.Exists(data))
@@ -141,18 +142,46 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
         }
 
-        var place = new BuiltinTrainerOptions
+        Job job = model.Job;
+        if (TrainerOffer.Refuse(job.Train, options.File.Trainers) is { } refusal)
         {
-            Site = site.Name,
-            ModelFolder = options.ModelFolder,
-            Base = model.Frozen,
-            DataPath = data,
-            RecordsMax = site.Records,
-            HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
-            WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
-            Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
-        };
-        return new BuiltinTrainer(place, model.Job);
+            throw new UsageException(refusal);
+        }
+
+        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is not { } offer)
+        {
+            var place = new BuiltinTrainerOptions
+            {
+                Site = site.Name,
+                ModelFolder = options.ModelFolder,
+                Base = model.Frozen,
+                DataPath = data,
+                RecordsMax = site.Records,
+                HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
+                WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+                Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
+            };
+            return new BuiltinTrainer(place, job);
+        }
+
+        if (site.HeldOut is not null)
+        {
+            throw new UsageException($"site '{site.Name}' has a file of held-out records, which only the trainer inside measures on; remove it, or the line 'trainer: {offer.Name}'");
+        }
+
+        return new ProcessTrainer(
+            offer,
+            new TrainerPlace
+            {
+                Site = site.Name,
+                WorkingFolder = options.TrainerFolder,
+                TaskFolder = RunFolder.TrainerTasks(options.OutFolder, site.Name),
+                Checkpoint = options.ModelFolder,
+                Data = data,
+                RecordsMax = site.Records,
+                LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
+            },
+            time);
     }
 
     private static void Release(ExchangedModel? model, SortedDictionary<string, Executor> executors)

@@ -61,6 +61,11 @@ public sealed class BuiltinTrainer : Executor
     /// <inheritdoc/>
     public override async Task<TaskResult> ExecuteAsync(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
+        if (TrainerOffer.Refuse(task.Job.Train, []) is { } refusal)
+        {
+            throw new TaskFailedException(refusal);
+        }
+
         // Training computes for minutes without awaiting; the agent's own work goes on beside it.
         return await Task.Run(() => Execute(task, progress, cancellationToken), cancellationToken);
     }

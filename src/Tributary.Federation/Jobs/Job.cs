@@ -1,3 +1,6 @@
+using System.Collections.ObjectModel;
+using System.Text.Json;
+
 namespace Tributary.Federation.Jobs;
 
 /// <summary>
@@ -71,6 +74,12 @@ public enum Streaming
 /// <summary>How a site trains between receiving a model and sending its update.</summary>
 public sealed record JobTraining
 {
+    /// <summary>The trainer, by a name that the sites offer it under (<see cref="TrainerOffer"/>).</summary>
+    public string Trainer { get; init; } = TrainerOffer.Builtin;
+
+    /// <summary>What that trainer is told beside the settings here, by name: any JSON, but only what the sites' offers allow.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Options { get; init; } = ReadOnlyDictionary<string, JsonElement>.Empty;
+
     /// <summary>Passes over the site's records in each round.</summary>
     public int Epochs { get; init; } = 1;
 

@@ -17,6 +17,11 @@ public sealed record JobFileSite(string Name, string Data, int? Records, string?
 public sealed record JobFile
 {
     private static readonly string[] Workflows = [.. Controllers.Names];
+
+    // What only the trainer inside does. A trainer of a site's own would not hear of it, so it must not seem to.
+    private static readonly string[] BuiltinKeys =
+        ["gradient_accumulation", "schedule", "warmup_steps", "warmup_ratio", "decay", "proximal_mu", "optimizer_state", "early_stop", "checkpoint_every"];
+
     private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
 
     /// <summary>The job.</summary>
@@ -28,6 +33,9 @@ public sealed record JobFile
     /// <summary>The sites, sorted by name.</summary>
     public required IReadOnlyList<JobFileSite> Sites { get; init; }
 
+    /// <summary>The trainers that its sites offer beside the one inside, sorted by name.</summary>
+    public IReadOnlyList<TrainerOffer> Trainers { get; init; } = [];
+
     /// <summary>Reads a job file.</summary>
     /// <param name="yaml">Its text.</param>
     /// <param name="name">What to call it in errors.</param>
@@ -37,6 +45,7 @@ public sealed record JobFile
         var errors = new List<JobFileError>();
         YamlMap map = YamlMap.Load(yaml, name, errors);
         JobFileSite[] sites = ReadSites(map);
+        TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
         var job = new Job
         {
@@ -50,7 +59,7 @@ public sealed record JobFile
             Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
             SiteTimeout = map.Number("site_timeout", 0, 86_400, inclusive: false) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.SiteTimeout,
-            Train = ReadTraining(map.Map("train"), defaults.Train),
+            Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
         };
         if (job.Name.Length > 0)
         {
@@ -59,7 +68,7 @@ public sealed record JobFile
 
         string? model = map.Text("model");
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites } : throw new JobFileException(name, errors);
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Trainers = trainers } : throw new JobFileException(name, errors);
     }
 
     private static JobFileSite[] ReadSites(YamlMap map)
@@ -104,7 +113,7 @@ public sealed record JobFile
         return new JobPrecision(task, result);
     }
 
-    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults)
+    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[] trainers)
     {
         if (map is null)
         {
@@ -113,6 +122,8 @@ public sealed record JobFile
 
         var training = new JobTraining
         {
+            Trainer = map.Text("trainer") ?? defaults.Trainer,
+            Options = map.Json("options") ?? defaults.Options,
             Epochs = (int)(map.Integer("epochs", 1, 10_000) ?? defaults.Epochs),
             BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
             GradientAccumulation = (int)(map.Integer("gradient_accumulation", 1, 65_536) ?? defaults.GradientAccumulation),
@@ -126,73 +137,26 @@ public sealed record JobFile
             ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false) ?? defaults.ClipNorm,
             ProximalMu = map.Number("proximal_mu", 0, 1e6, inclusive: true) ?? defaults.ProximalMu,
             OptimizerState = map.Choice<OptimizerState>("optimizer_state") ?? defaults.OptimizerState,
-            EarlyStop = ReadEarlyStop(map.Map("early_stop")),
+            EarlyStop = JobFileTraining.ReadEarlyStop(map.Map("early_stop")),
             CheckpointEvery = (int)(map.Integer("checkpoint_every", 1, int.MaxValue) ?? defaults.CheckpointEvery),
-            Lora = ReadLora(map.Map("lora")),
+            Lora = JobFileTraining.ReadLora(map.Map("lora")),
         };
         if (training is { WarmupSteps: > 0, WarmupRatio: > 0 })
         {
             map.Wrong("warmup_ratio", "'warmup_steps' is given too, and the warm-up has one length; remove one of them");
         }
 
+        foreach (string key in BuiltinKeys.Intersect(training.Trainer == TrainerOffer.Builtin ? [] : map.Keys, StringComparer.Ordinal))
+        {
+            map.Wrong(key, $"'{key}' is a setting of the trainer inside; '{training.Trainer}' hears only of what stands under 'options'");
+        }
+
+        if (TrainerOffer.Refuse(training, trainers) is { } reason)
+        {
+            map.Wrong(training.Options.Count > 0 && TrainerOffer.Refuse(training with { Options = defaults.Options }, trainers) is null ? "options" : "trainer", reason);
+        }
+
         map.RefuseOtherKeys();
         return training;
-    }
-
-    private static JobEarlyStop? ReadEarlyStop(YamlMap? map)
-    {
-        if (map is null)
-        {
-            return null;
-        }
-
-        var read = new JobEarlyStop((int)(map.Integer("patience", 1, 10_000) ?? 0), (int)(map.Integer("every", 1, int.MaxValue) ?? 0));
-        if (read.Patience == 0)
-        {
-            map.Missing("patience", "the measurements in a row without a lower held-out loss after which a site stops");
-        }
-
-        if (read.Every == 0)
-        {
-            map.Missing("every", "the steps after which the held-out loss is measured");
-        }
-
-        map.RefuseOtherKeys();
-        return read;
-    }
-
-    private static JobLora? ReadLora(YamlMap? map)
-    {
-        if (map is null)
-        {
-            return null;
-        }
-
-        var defaults = new JobLora();
-        var read = new JobLora
-        {
-            Rank = (int)(map.Integer("rank", 1, 65_536) ?? defaults.Rank),
-            Alpha = map.Number("alpha", 0, 1e6, inclusive: false) ?? defaults.Alpha,
-            Targets = map.Texts("targets") ?? defaults.Targets,
-            Dropout = map.Number("dropout", 0, 1, inclusive: true) ?? defaults.Dropout,
-            Base = map.Text("base"),
-        };
-        if (read.Targets.Except(JobLora.AllTargets, StringComparer.Ordinal).Any() || read.Targets.Distinct(StringComparer.Ordinal).Count() < read.Targets.Count)
-        {
-            map.Wrong("targets", $"'targets' is {string.Join(", ", read.Targets)}, but should be some of {string.Join(", ", JobLora.AllTargets)}, each once");
-        }
-
-        if (read.Dropout >= 1)
-        {
-            map.Wrong("dropout", "'dropout' is 1, but should be below 1: nothing would be left to learn from");
-        }
-
-        if (read.Base is { } digest && !(digest.Length == 71 && digest.StartsWith("sha256:", StringComparison.Ordinal)))
-        {
-            map.Wrong("base", $"'base' is '{digest}', but should be sha256: and 64 digits, as a run's summary has it");
-        }
-
-        map.RefuseOtherKeys();
-        return read;
     }
 }

@@ -51,6 +51,9 @@ public static class MetricNames
     /// <summary>Steps of the optimizer.</summary>
     public const string Steps = "steps";
 
+    /// <summary>Tokens trained on in a second, as last told.</summary>
+    public const string TokensPerSecond = "tokens_per_second";
+
     /// <summary>Tokens trained on.</summary>
     public const string Tokens = "tokens";
 

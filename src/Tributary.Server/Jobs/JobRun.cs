@@ -187,7 +187,7 @@ internal sealed class JobRun : ControllerContext, IDisposable
             state.Count(result.Site);
         }
 
-        if (row is null && _broadcast.MustEncode(request))
+        if (row is null && !_broadcast.IsStored(request))
         {
             _report(new StepEncoding(request.Round, request.Task));
         }

@@ -97,6 +97,11 @@ public sealed class JobFileTests
     }
 
     [Fact]
+    public void A_setting_that_a_trainer_of_the_sites_own_would_not_hear_of_is_refused() =>
+        Errors($"{Minimal}\ntrainers: {{ torch: {{ command: [python3, train.py] }} }}\ntrain: {{ trainer: torch, epochs: 2, schedule: cosine }}")
+            .ShouldBe(["job.yaml:5: 'schedule' is a setting of the trainer inside; 'torch' hears only of what stands under 'options'"]);
+
+    [Fact]
     public void Adapters_are_asked_for_under_train_and_have_documented_defaults()
     {
         JobFile.Parse(Minimal, "job.yaml").Job.Train.Lora.ShouldBeNull();

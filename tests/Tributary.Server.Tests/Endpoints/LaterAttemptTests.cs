@@ -190,7 +190,7 @@ public sealed class LaterAttemptTests
     private static Task<HttpStatusCode> PutAsync(ManualSite site, TaskDocument task, int attempt, int part, HttpContent content, ReadOnlySpan<byte> bytes)
     {
         content.Headers.ContentType = new MediaTypeHeaderValue("application/octet-stream");
-        content.Headers.Add("Content-Digest", $"sha-256=:{Convert.ToBase64String(SHA256.HashData(bytes))}:");
+        content.Headers.Add("Content-Digest", ManualSite.ContentDigest(bytes));
         return SendAsync(site, new HttpRequestMessage(HttpMethod.Put, $"{ManualSite.Upload(task, attempt)}/parts/{part}") { Content = content });
     }
 
