@@ -25,7 +25,11 @@ class Site:
         if task.train["sequence_length"] > self.model.config.positions:
             raise ValueError(f"train.sequence_length is {task.train['sequence_length']}, but the model takes {self.model.config.positions}")
         self.records = records.Records(task, tokenizer.load(task.checkpoint))
-        self.lora = lora.Lora(self.model, **task.options["lora"]) if "lora" in task.options else None
+        self.lora = None
+        if task.train["lora"]:
+            settings = task.train["lora"]
+            self.model.load_state_dict(llama.load(task.checkpoint).state_dict())
+            self.lora = lora.Lora(self.model, settings["rank"], settings["alpha"], settings["dropout"], settings["targets"])
         self.bf16 = bool(task.options.get("bf16"))
         self.kept = None
 
@@ -122,9 +126,10 @@ def clip(parameters, limit):
 
 def work(site, task):
     """Does one task and answers it."""
-    task.load_into(site.model)
     if site.lora:
-        site.lora.reset(records.order_seed(task))
+        site.lora.load(task.tensors())
+    else:
+        task.load_into(site.model)
     received, count = site.evaluate()
     metrics = {"received_loss": received, "held_out_tokens": count, "train_records": len(site.records.train),
                "held_out_records": len(site.records.held_out), "truncated_records": site.records.truncated}
@@ -135,15 +140,15 @@ def work(site, task):
     if trained is None:
         return
     metrics.update(train_loss=trained[0], tokens=trained[1], local_loss=site.evaluate()[0])
-    # With LoRA the base stays as it was received, and the adapters' changes of it are what this site sends.
-    task.send(site.lora.changes() if site.lora else site.model.state_dict(), samples=len(site.records.train), metrics=metrics, delta=site.lora is not None)
+    task.send(site.lora.named() if site.lora else site.model.state_dict(), samples=len(site.records.train), metrics=metrics)
 
 
 def main():
     site = None
     for task in tributary.tasks():
-        if task.train["early_stop"] or task.train["checkpoint_every"]:
-            task.fail("samples/pytorch-sft knows no early_stop and no checkpoint_every; leave them out of the job, or use the trainer inside")
+        unknown = [name for name in ("early_stop", "checkpoint_every") if task.train[name]] + ["template: chat"] * (task.train["template"] != "plain")
+        if unknown:
+            task.fail(f"samples/pytorch-sft does not know train.{' and train.'.join(unknown)}; leave it out of the job, or use the trainer inside")
             continue
         site = site or Site(task)
         work(site, task)

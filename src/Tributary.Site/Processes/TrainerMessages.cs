@@ -88,6 +88,8 @@ internal sealed record SiteTraining
 
     public required int SequenceLength { get; init; }
 
+    public required RecordTemplate Template { get; init; }
+
     public required double LearningRate { get; init; }
 
     public required JobSchedule Schedule { get; init; }
@@ -110,6 +112,9 @@ internal sealed record SiteTraining
 
     public required int CheckpointEvery { get; init; }
 
+    /// <summary>The adapters that the received model is, and whose base lies in the checkpoint's folder; null where it is a whole model.</summary>
+    public required JobLora? Lora { get; init; }
+
     /// <summary>As a job has them.</summary>
     public static SiteTraining Of(JobTraining train) => new()
     {
@@ -117,6 +122,7 @@ internal sealed record SiteTraining
         BatchSize = train.BatchSize,
         GradientAccumulation = train.GradientAccumulation,
         SequenceLength = train.SequenceLength,
+        Template = train.Template,
         LearningRate = train.LearningRate,
         Schedule = train.Schedule,
         WarmupSteps = train.WarmupSteps,
@@ -128,6 +134,7 @@ internal sealed record SiteTraining
         OptimizerState = train.OptimizerState,
         EarlyStop = train.EarlyStop,
         CheckpointEvery = train.CheckpointEvery,
+        Lora = train.Lora,
     };
 }
 
@@ -141,7 +148,7 @@ internal sealed record SiteAbort(long Task) : SiteMessage;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-    Converters = [typeof(SnakeCaseWords<JobSchedule>), typeof(SnakeCaseWords<JobDecay>), typeof(SnakeCaseWords<OptimizerState>)],
+    Converters = [typeof(SnakeCaseWords<RecordTemplate>), typeof(SnakeCaseWords<JobSchedule>), typeof(SnakeCaseWords<JobDecay>), typeof(SnakeCaseWords<OptimizerState>)],
     AllowOutOfOrderMetadataProperties = true,
     RespectRequiredConstructorParameters = true,
     RespectNullableAnnotations = true)]

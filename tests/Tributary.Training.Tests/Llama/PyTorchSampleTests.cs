@@ -97,6 +97,16 @@ public sealed class PyTorchSampleTests : IDisposable
         ShouldTrainAlike(result, model, tokenizer, options);
     }
 
+    [Theory]
+    [InlineData("tokens-llama3")]
+    [InlineData("tokens-gpt2")]
+    [InlineData("tokens-digits")]
+    public async Task Tokens_of_byte_level_vocabularies_are_those_of_the_tokenizers_library(string kind)
+    {
+        Assert.SkipUnless(Repository.IsCi || File.Exists(Python), $"there is no {Python}");
+        await RunPythonAsync("run_tokenizer.py", Path.Combine(AppContext.BaseDirectory, "Fixtures", kind));
+    }
+
     private static void LogitsShouldBe(float[] expected, LlamaModel model, int[] tokens)
     {
         int vocabulary = model.Config.VocabularySize;
@@ -196,16 +206,22 @@ public sealed class PyTorchSampleTests : IDisposable
                 clip_norm = options.ClipNorm,
                 proximal_mu = options.ProximalMu,
                 optimizer_state = "fresh",
+                lora = (object?)null,
             },
             tokens,
             texts = Texts,
         }));
-        string script = Path.Combine(Repository.Root, "tests", "Tributary.Training.Tests", "Fixtures", "run_sample.py");
-        using Process process = Process.Start(new ProcessStartInfo(Python, [script, _folder.Path]) { RedirectStandardError = true, UseShellExecute = false })!;
+        await RunPythonAsync("run_sample.py", _folder.Path);
+        return JsonDocument.Parse(await File.ReadAllTextAsync(_folder["result.json"], Cancel)).RootElement;
+    }
+
+    private static async Task RunPythonAsync(string script, string folder)
+    {
+        string path = Path.Combine(Repository.Root, "tests", "Tributary.Training.Tests", "Fixtures", script);
+        using Process process = Process.Start(new ProcessStartInfo(Python, [path, folder]) { RedirectStandardError = true, UseShellExecute = false })!;
         string error = await process.StandardError.ReadToEndAsync(Cancel);
         await process.WaitForExitAsync(Cancel);
         process.ExitCode.ShouldBe(0, error);
-        return JsonDocument.Parse(await File.ReadAllTextAsync(_folder["result.json"], Cancel)).RootElement;
     }
 
     private sealed class Recorder : IProgress<TrainingProgress>
