@@ -170,16 +170,16 @@ internal sealed class LlamaPass : IDisposable
             Matrix logits = _activations.Logits.Take(end - begin);
             Linear.Forward(normed.Slice(begin, end), _weights.Head, logits, accumulate: false, _workers);
             Losses(batch, begin, logits, gradients is null ? 0 : 1f / responses);
-            if (gradients is not null)
+            if (gradients is { } trained)
             {
                 Matrix normedGradient = _activations.Gradients!.Normed.Take(count).Slice(begin, end);
-                Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, gradients.Llama?.Head);
+                Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, trained.Llama?.Head);
             }
         }
 
-        if (gradients is not null)
+        if (gradients is { } all)
         {
-            BackwardFinalNorm(batch, rows, inverseRms, gradients);
+            BackwardFinalNorm(batch, rows, inverseRms, all);
         }
 
         double sum = 0;
@@ -294,5 +294,5 @@ internal sealed class LlamaPass : IDisposable
     }
 
     /// <summary>Where gradients go: to the Llama's weights, or to adapters, and then those of norms, which come along, nowhere.</summary>
-    private sealed record PassGradients(LlamaTensors? Llama, LoraTensors? Lora, Matrix FrozenNorm);
+    private readonly record struct PassGradients(LlamaTensors? Llama, LoraTensors? Lora, Matrix FrozenNorm);
 }
