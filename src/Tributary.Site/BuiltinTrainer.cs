@@ -18,7 +18,8 @@ public sealed class BuiltinTrainer : Executor
     private readonly InstructionDataset _train;
     private readonly InstructionDataset _heldOut;
     private readonly TrainerFolder _folder;
-    private LlamaModel? _model;
+    private TrainableModel? _model;
+    private FrozenBase? _ownBase;
 
     /// <summary>Reads the site's records, so that what is wrong with them is known before a job starts.</summary>
     /// <param name="options">The site's side of it.</param>
@@ -37,10 +38,11 @@ public sealed class BuiltinTrainer : Executor
                 $"train.sequence_length is {job.Train.SequenceLength}, but {options.ModelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
         }
 
-        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax);
+        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(options.ModelFolder, tokenizer) : null;
+        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax, template);
         if (options.HeldOutPath is { } heldOut)
         {
-            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength));
+            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength, template: template));
         }
         else if (all.Count < 2)
         {
@@ -73,6 +75,7 @@ public sealed class BuiltinTrainer : Executor
     protected override void Dispose(bool disposing)
     {
         _model?.Dispose();
+        _ownBase?.Dispose();
         base.Dispose(disposing);
     }
 
@@ -94,7 +97,7 @@ public sealed class BuiltinTrainer : Executor
     {
         if (_model is null)
         {
-            _model = LlamaModel.Load(_config, task.Model);
+            _model = task.Job.Train.Lora is { } lora ? LoadAdapters(lora, task, cancellationToken) : LlamaModel.Load(_config, task.Model);
         }
         else
         {
@@ -126,6 +129,20 @@ public sealed class BuiltinTrainer : Executor
         }
     }
 
+    /// <summary>Puts the adapters beside this site's base, if that is the one they are for.</summary>
+    private LoraModel LoadAdapters(JobLora lora, TaskData task, CancellationToken cancellationToken)
+    {
+        FrozenBase known = _options.Base ?? (_ownBase ??= FrozenBase.Load(_options.ModelFolder, cancellationToken));
+        if (lora.Base is { } expected && expected != known.Digest)
+        {
+            throw new TaskFailedException(
+                $"the job's adapters are for a base with the digest {expected}, but {known.Folder} has {known.Digest}; put the job's base model there");
+        }
+
+        var config = new LoraConfig { Rank = lora.Rank, Alpha = lora.Alpha, Targets = lora.Targets, Dropout = lora.Dropout };
+        return LoraModel.Load(known.Model, config, task.Model);
+    }
+
     private EvaluationResult Evaluate(Dictionary<string, double> metrics, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         progress.Report(new TaskProgress(TaskPhase.Evaluating));
@@ -148,7 +165,10 @@ public sealed class BuiltinTrainer : Executor
             metrics[MetricNames.TrainLoss] = result.MeanLoss;
             metrics[MetricNames.Steps] = result.Steps;
             metrics[MetricNames.Tokens] = result.Tokens;
-            metrics[MetricNames.TrainSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            metrics[MetricNames.TrainSeconds] = seconds;
+            metrics[MetricNames.TokensPerSecond] = result.Tokens / seconds;
+            metrics[MetricNames.Steps] = result.Steps;
         }
         catch (TrainingDivergedException e)
         {

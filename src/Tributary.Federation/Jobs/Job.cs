@@ -76,6 +76,16 @@ public enum Streaming
     File,
 }
 
+/// <summary>How a record becomes the text that a model is trained on.</summary>
+public enum RecordTemplate
+{
+    /// <summary>Headers in plain words, the same for every model.</summary>
+    Plain,
+
+    /// <summary>The model's own chat template, as it was published.</summary>
+    Chat,
+}
+
 /// <summary>How a site trains between receiving a model and sending its update.</summary>
 public sealed record JobTraining
 {
@@ -96,6 +106,9 @@ public sealed record JobTraining
 
     /// <summary>The longest record in tokens, at least 64; of longer ones the middle of the prompt is left out.</summary>
     public int SequenceLength { get; init; } = 256;
+
+    /// <summary>The template of records. In either the loss counts the response and what ends it.</summary>
+    public RecordTemplate Template { get; init; } = RecordTemplate.Plain;
 
     /// <summary>AdamW's step size, where the schedule is highest.</summary>
     public double LearningRate { get; init; } = 1e-3;
@@ -129,4 +142,7 @@ public sealed record JobTraining
 
     /// <summary>The steps from one checkpoint of a round's training to the next, for a site that is killed; 0 for none.</summary>
     public int CheckpointEvery { get; init; }
+
+    /// <summary>The adapters that are trained instead of the model's own weights; null where it is these.</summary>
+    public JobLora? Lora { get; init; }
 }
