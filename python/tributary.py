@@ -112,16 +112,16 @@ class Task:
             elif state is not None:
                 document["model"] = "trained.safetensors"
                 write_safetensors(os.path.join(self.folder, document["model"]), self._without_twins(state))
-            self._channel.write(document)
+            self._channel.answer(document)
         self._answered = True
 
     def fail(self, message):
         """Answers that the task cannot be done, and why; the site then asks for no other model in its place."""
-        self._channel.write({"type": "error", "task": self._id, "message": str(message)})
+        self._channel.answer({"type": "error", "task": self._id, "message": str(message)})
         self._answered = True
 
     def _give_up(self):
-        self._channel.write({"type": "aborted", "task": self._id})
+        self._channel.answer({"type": "aborted", "task": self._id})
         self._answered = True
 
     def _without_twins(self, state):
@@ -140,17 +140,20 @@ def tasks():
     if _channel is None:
         raise RuntimeError("this script was not started by a site; name it in the 'trainers' of a job file, see docs/TRAINERS.md")
     _channel.begin()
-    while True:
-        task = _channel.next()
-        if task is None:
-            return
-        yield task
-        if task._answered:
-            continue
-        if task.aborted:
-            task._give_up()
-        else:
-            task.fail("the script went on to the next task without task.send(...) or task.fail(...)")
+    try:
+        while True:
+            task = _channel.next()
+            if task is None:
+                return
+            yield task
+            if task._answered:
+                continue
+            if task.aborted:
+                task._give_up()
+            else:
+                task.fail("the script went on to the next task without task.send(...) or task.fail(...)")
+    finally:
+        _channel.settle()
 
 
 def trainer_callback(task):
@@ -260,6 +263,7 @@ class _Channel:
         self._lock = threading.Lock()
         self._queue = queue.Queue()
         self._known = {}
+        self._answers = []
         self._begun = False
         sys.stdout.flush()
         # Raw descriptors: a thread that waits in a buffered stdin keeps Python from ending.
@@ -277,6 +281,9 @@ class _Channel:
             self.write({"type": "ready", "protocol": PROTOCOL})
 
     def next(self):
+        if self._ranks > 1:
+            torch.distributed.barrier()
+            self.settle()
         document = self._take() if self.talks else None
         if self._ranks > 1:
             box = [document]
@@ -285,6 +292,16 @@ class _Channel:
         if document is None:
             return None
         return self._known[document["task"]] if self.talks else Task(document, self)
+
+    def answer(self, document):
+        """An answer lets the site clear the task's folder, so it waits until no rank reads there any more: all have come for the next task."""
+        self._answers.append(document)
+        if self._ranks == 1:
+            self.settle()
+
+    def settle(self):
+        while self._answers:
+            self.write(self._answers.pop(0))
 
     def write(self, document):
         if self.talks:
@@ -298,6 +315,7 @@ class _Channel:
             if document is None or not self._known[document["task"]].aborted:
                 return document
             self._known[document["task"]]._give_up()
+            self.settle()
 
     def _listen(self):
         rest = b""

@@ -175,7 +175,7 @@ public sealed class FederationSimulation : IDisposable
             {
                 Site = site.Name,
                 WorkingFolder = options.TrainerFolder,
-                TaskFolder = RunFolder.TrainerTasks(options.OutFolder, site.Name),
+                TaskFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
                 Checkpoint = options.ModelFolder,
                 Data = data,
                 RecordsMax = site.Records,

@@ -30,14 +30,11 @@ internal sealed class RunFolder
 
     public string Site(string name) => Path.Combine(_root, "state", "sites", name);
 
-    /// <summary>Where the trainer of a site keeps what it needs later; gone with the state.</summary>
-    public static string TrainerWork(string root, string site) => Path.Combine(root, "state", "trainers", site);
-
-    /// <summary>Where a site's trainer puts its models; gone with the state.</summary>
-    public static string TrainerTasks(string root, string site) => Path.Combine(root, "state", "trainers", site);
-
     /// <summary>What a site's trainer writes on stderr.</summary>
     public static string TrainerLog(string root, string site) => Path.Combine(root, "logs", site + ".log");
+
+    /// <summary>Where the trainer of a site puts its models and keeps what it needs later; gone with the state.</summary>
+    public static string TrainerWork(string root, string site) => Path.Combine(root, "state", "trainers", site);
 
     /// <summary>
     /// Whether a run may use a folder: it is new, or holds the same run (same job, model and data), cut short. Otherwise says why not.

@@ -38,10 +38,11 @@ public sealed class BuiltinTrainer : Executor
                 $"train.sequence_length is {job.Train.SequenceLength}, but {options.ModelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
         }
 
-        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax);
+        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(options.ModelFolder, tokenizer) : null;
+        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax, template);
         if (options.HeldOutPath is { } heldOut)
         {
-            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength));
+            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength, template: template));
         }
         else if (all.Count < 2)
         {
@@ -164,7 +165,10 @@ public sealed class BuiltinTrainer : Executor
             metrics[MetricNames.TrainLoss] = result.MeanLoss;
             metrics[MetricNames.Steps] = result.Steps;
             metrics[MetricNames.Tokens] = result.Tokens;
-            metrics[MetricNames.TrainSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            metrics[MetricNames.TrainSeconds] = seconds;
+            metrics[MetricNames.TokensPerSecond] = result.Tokens / seconds;
+            metrics[MetricNames.Steps] = result.Steps;
         }
         catch (TrainingDivergedException e)
         {
@@ -212,6 +216,9 @@ public sealed class BuiltinTrainer : Executor
 
     private sealed class StepRelay(IProgress<TaskProgress> progress) : IProgress<TrainingProgress>
     {
-        public void Report(TrainingProgress value) => progress.Report(new TaskProgress(TaskPhase.Training, value.Step, value.Steps, value.Loss));
+        private readonly long _start = Stopwatch.GetTimestamp();
+
+        public void Report(TrainingProgress value) => progress.Report(
+            new TaskProgress(TaskPhase.Training, value.Step, value.Steps, value.Loss, value.Tokens / Stopwatch.GetElapsedTime(_start).TotalSeconds));
     }
 }

@@ -22,15 +22,22 @@ public static class TextGenerator
         LlamaModel model, Tokenizer tokenizer, string prompt, int tokens, double temperature, ulong seed) =>
         Generate(model, tokenizer, tokenizer.Encode(prompt, addBos: true), continuing: prompt.Length > 0, tokens, temperature, seed);
 
-    /// <summary>Answers a prompt in tokens, as <see cref="PromptTemplate.Encode"/> makes them for an instruction.</summary>
+    /// <summary>Answers a prompt in tokens, as <see cref="PromptTemplate"/> or a <see cref="ChatTemplate"/> makes them for an instruction.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="tokenizer">Its tokenizer.</param>
+    /// <param name="prompt">The tokens to answer.</param>
+    /// <param name="tokens">The most tokens to generate.</param>
+    /// <param name="temperature">As for a text.</param>
+    /// <param name="seed">The seed of the sampling.</param>
+    /// <param name="end">A token that ends an answer beside those of the tokenizer and of the model's configuration.</param>
     /// <returns>Pieces of the answer as they come, without the prompt.</returns>
     /// <exception cref="ArgumentException">As for a text.</exception>
     public static IEnumerable<string> Answer(
-        LlamaModel model, Tokenizer tokenizer, int[] prompt, int tokens, double temperature, ulong seed) =>
-        Generate(model, tokenizer, prompt, continuing: false, tokens, temperature, seed);
+        LlamaModel model, Tokenizer tokenizer, int[] prompt, int tokens, double temperature, ulong seed, int? end = null) =>
+        Generate(model, tokenizer, prompt, continuing: false, tokens, temperature, seed, end);
 
     private static IEnumerable<string> Generate(
-        LlamaModel model, Tokenizer tokenizer, int[] prompt, bool continuing, int tokens, double temperature, ulong seed)
+        LlamaModel model, Tokenizer tokenizer, int[] prompt, bool continuing, int tokens, double temperature, ulong seed, int? end = null)
     {
         tokenizer.RequireFits(model.Config);
         ArgumentOutOfRangeException.ThrowIfNegative(tokens);
@@ -45,11 +52,12 @@ public static class TextGenerator
                 $"The prompt has {prompt.Length} tokens and the model {model.Config.PositionsMax} positions: shorten it.", nameof(prompt));
         }
 
-        return Continue(model, tokenizer, prompt, continuing, tokens, temperature, new SplitMix64(seed));
+        HashSet<int> ends = [tokenizer.EosId, end ?? tokenizer.EosId, .. model.Config.EosTokenIds];
+        return Continue(model, tokenizer, prompt, continuing, tokens, temperature, ends, new SplitMix64(seed));
     }
 
     private static IEnumerable<string> Continue(
-        LlamaModel model, Tokenizer tokenizer, int[] prompt, bool continuing, int tokens, double temperature, SplitMix64 random)
+        LlamaModel model, Tokenizer tokenizer, int[] prompt, bool continuing, int tokens, double temperature, HashSet<int> ends, SplitMix64 random)
     {
         int positions = (int)Math.Min(model.Config.PositionsMax, prompt.Length + (long)tokens);
         using var decoder = new LlamaDecoder(model, positions);
@@ -60,7 +68,7 @@ public static class TextGenerator
             token = Choose(decoder.Next(known), temperature, random);
         }
 
-        for (int i = 0; i < tokens && token != tokenizer.EosId && !model.Config.EosTokenIds.Contains(token); i++)
+        for (int i = 0; i < tokens && !ends.Contains(token); i++)
         {
             string piece = token < tokenizer.VocabularySize ? text.Add(token) : "";
             if (piece.Length > 0)

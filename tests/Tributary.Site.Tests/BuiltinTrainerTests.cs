@@ -83,6 +83,33 @@ public sealed class BuiltinTrainerTests : IDisposable
         (await TrainAsync("b")).ShouldNotBe(first);
     }
 
+    /// <summary>Or a published chat model is trained in a form that it does not know, and answers worse than before.</summary>
+    [Fact]
+    public async Task A_job_may_train_in_the_models_own_chat_template()
+    {
+        Job chat = Demo with { Train = Demo.Train with { Template = RecordTemplate.Chat } };
+        using BuiltinTrainer plain = Trainer(Demo);
+        Should.Throw<ModelFormatException>(() => Trainer(chat)).Message.ShouldContain("no chat template");
+
+        using var folder = new TempFolder();
+        foreach (string file in Directory.GetFiles(ModelFolder()))
+        {
+            File.Copy(file, folder[Path.GetFileName(file)]);
+        }
+
+        File.WriteAllText(
+            folder["tokenizer_config.json"],
+            """
+            {"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token + '[INST] ' + m.content + ' [/INST]' }}{% else %}{{ ' ' + m.content + ' ' + eos_token }}{% endif %}{% endfor %}"}
+            """);
+        using Checkpoint initial = Model();
+        using var trainer = new BuiltinTrainer("a", folder.Path, Repository.Shared("data/dolly-151.jsonl")!, recordsMax: 20, chat, threads: 2);
+        TaskResult result = await ExecuteAsync(trainer, TaskNames.Train, chat, 1, initial);
+        result.Metrics[MetricNames.LocalLoss].ShouldBeLessThan(result.Metrics[MetricNames.ReceivedLoss]);
+        TaskResult other = await ExecuteAsync(plain, TaskNames.Evaluate, Demo, 1, initial);
+        other.Metrics[MetricNames.ReceivedLoss].ShouldNotBe(result.Metrics[MetricNames.ReceivedLoss]);
+    }
+
     [Fact]
     public async Task An_evaluation_measures_and_returns_no_model()
     {

@@ -14,6 +14,7 @@ internal static class GenerateCommand
     private static readonly Option<DirectoryInfo> Model = new("--model") { Description = "The model's checkpoint folder", Required = true };
     private static readonly Option<string> Prompt = new("--prompt") { Description = "The text to continue", Required = true };
     private static readonly Option<bool> Instruction = new("--instruction") { Description = "Take the prompt as an instruction, in the template that training uses" };
+    private static readonly Option<bool> Chat = new("--chat") { Description = "Take the prompt as a user's message, in the model's own chat template" };
     private static readonly Option<int> Tokens = new("--tokens") { Description = "The most tokens to make", DefaultValueFactory = _ => 100 };
     private static readonly Option<double> Temperature = new("--temperature") { Description = "0 always takes the likeliest token; 1 draws from the model's distribution", DefaultValueFactory = _ => 0 };
     private static readonly Option<ulong> Seed = new("--seed") { Description = "The seed of what is drawn", DefaultValueFactory = _ => 1 };
@@ -25,7 +26,7 @@ internal static class GenerateCommand
             "generate",
             "Let a model continue a text")
         {
-            Model, Prompt, Instruction, Tokens, Temperature, Seed, Json,
+            Model, Prompt, Instruction, Chat, Tokens, Temperature, Seed, Json,
         };
         command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => Task.FromResult(Run(parsed, cancellationToken))));
         return command.WithExamples(
@@ -56,8 +57,16 @@ internal static class GenerateCommand
 
         string prompt = parsed.GetRequiredValue(Prompt);
         bool json = parsed.GetValue(Json);
-        bool instruction = parsed.GetValue(Instruction);
-        int[] input = instruction ? PromptTemplate.Encode(tokenizer, prompt) : tokenizer.Encode(prompt, addBos: true);
+        bool instruction = parsed.GetValue(Instruction), chat = parsed.GetValue(Chat);
+        if (instruction && chat)
+        {
+            throw new UsageException("--instruction and --chat are two templates; give the one that the model was trained with");
+        }
+
+        ChatTemplate? template = chat ? ChatTemplate.Load(folder, tokenizer) : null;
+        int[] input = template is not null ? template.Encode(prompt)
+            : instruction ? PromptTemplate.Encode(tokenizer, prompt)
+            : tokenizer.Encode(prompt, addBos: true);
         if (input.Length >= config.PositionsMax)
         {
             throw new UsageException($"--prompt has {input.Length} tokens, but the model only {config.PositionsMax} positions; shorten it");
@@ -65,13 +74,14 @@ internal static class GenerateCommand
 
         ulong seed = parsed.GetValue(Seed);
         var text = new StringBuilder();
-        if (!json && !instruction)
+        bool answers = instruction || chat;
+        if (!json && !answers)
         {
             Console.Out.Write(prompt);
         }
 
-        foreach (string piece in instruction
-            ? TextGenerator.Answer(model, tokenizer, input, tokens, temperature, seed)
+        foreach (string piece in answers
+            ? TextGenerator.Answer(model, tokenizer, input, tokens, temperature, seed, template?.FindEnd())
             : TextGenerator.Generate(model, tokenizer, prompt, tokens, temperature, seed))
         {
             cancellationToken.ThrowIfCancellationRequested();

@@ -50,7 +50,7 @@ internal static partial class Failures
 
     private static int? Code(Exception e) => e switch
     {
-        UsageException or JobFileException or TensorFormatException or ModelFormatException or TrainingDataException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
+        UsageException or JobFileException or TensorFormatException or ModelFormatException or TrainingDataException or ChatTemplateException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
         JobFailedException or IOException or UnauthorizedAccessException => Failed,
         _ => null,
     };

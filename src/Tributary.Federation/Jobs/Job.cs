@@ -39,6 +39,11 @@ public sealed record Job
     /// <summary>How long a site may say nothing during a round before it counts as dead.</summary>
     public TimeSpan SiteTimeout { get; init; } = TimeSpan.FromSeconds(60);
 
+    /// <summary>
+    /// How often a site may try a task of a step again that it failed for a reason that may pass, as when its trainer's process was killed.
+    /// </summary>
+    public int TaskRetries { get; init; } = 1;
+
     /// <summary>How the sites train.</summary>
     public JobTraining Train { get; init; } = new();
 }
@@ -71,6 +76,16 @@ public enum Streaming
     File,
 }
 
+/// <summary>How a record becomes the text that a model is trained on.</summary>
+public enum RecordTemplate
+{
+    /// <summary>Headers in plain words, the same for every model.</summary>
+    Plain,
+
+    /// <summary>The model's own chat template, as it was published.</summary>
+    Chat,
+}
+
 /// <summary>How a site trains between receiving a model and sending its update.</summary>
 public sealed record JobTraining
 {
@@ -91,6 +106,9 @@ public sealed record JobTraining
 
     /// <summary>The longest record in tokens, at least 64; of longer ones the middle of the prompt is left out.</summary>
     public int SequenceLength { get; init; } = 256;
+
+    /// <summary>The template of records. In either the loss counts the response and what ends it.</summary>
+    public RecordTemplate Template { get; init; } = RecordTemplate.Plain;
 
     /// <summary>AdamW's step size, where the schedule is highest.</summary>
     public double LearningRate { get; init; } = 1e-3;

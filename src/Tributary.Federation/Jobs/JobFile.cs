@@ -20,7 +20,7 @@ public sealed record JobFile
 
     // What only the trainer inside does. A trainer of a site's own would not hear of it, so it must not seem to.
     private static readonly string[] BuiltinKeys =
-        ["gradient_accumulation", "schedule", "warmup_steps", "warmup_ratio", "decay", "proximal_mu", "optimizer_state", "early_stop", "checkpoint_every"];
+        ["gradient_accumulation", "schedule", "warmup_steps", "warmup_ratio", "decay", "proximal_mu", "optimizer_state", "early_stop", "checkpoint_every", "lora"];
 
     private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
 
@@ -59,6 +59,7 @@ public sealed record JobFile
             Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
             SiteTimeout = map.Number("site_timeout", 0, 86_400, inclusive: false) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.SiteTimeout,
+            TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
             Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
         };
         if (job.Name.Length > 0)
@@ -128,6 +129,7 @@ public sealed record JobFile
             BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
             GradientAccumulation = (int)(map.Integer("gradient_accumulation", 1, 65_536) ?? defaults.GradientAccumulation),
             SequenceLength = (int)(map.Integer("sequence_length", 64, 1_048_576) ?? defaults.SequenceLength),
+            Template = map.Choice<RecordTemplate>("template") ?? defaults.Template,
             LearningRate = map.Number("learning_rate", 0, 10, inclusive: false) ?? defaults.LearningRate,
             Schedule = map.Choice<JobSchedule>("schedule") ?? defaults.Schedule,
             WarmupSteps = (int)(map.Integer("warmup_steps", 0, 1_000_000) ?? defaults.WarmupSteps),

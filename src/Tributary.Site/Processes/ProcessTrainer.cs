@@ -54,7 +54,7 @@ public sealed class ProcessTrainer : Executor
         {
             string last = _process?.LastErrors ?? string.Empty;
             await (e.ProcessIsWell ? Task.CompletedTask : KillAsync());
-            throw new TaskFailedException(Explain(e.Message, last), e);
+            throw new TaskFailedException(Explain(e.Message, last), e) { IsTransient = !e.ProcessIsWell };
         }
         catch (OperationCanceledException)
         {
@@ -130,7 +130,6 @@ public sealed class ProcessTrainer : Executor
             return _process;
         }
 
-        Directory.CreateDirectory(Path.GetDirectoryName(Path.GetFullPath(_place.LogPath))!);
         _process = TrainerProcess.Start(_offer, _place, _time);
         TrainerMessage first = await _process.ReceiveAsync(cancellationToken);
         return first switch

@@ -20,7 +20,7 @@ internal sealed class ProgressTally(TaskPhase phase, IProgress<TaskProgress> pro
             _losses++;
         }
 
-        progress.Report(new TaskProgress(phase, said.Step, said.Steps, said.Loss));
+        progress.Report(new TaskProgress(phase, said.Step, said.Steps, said.Loss, _tokensPerSecond));
     }
 
     /// <summary>The result's figures, and those that it does not give, as far as they are known from the way to it.</summary>

@@ -39,15 +39,16 @@ public sealed class InstructionDataset
     /// <remarks>
     /// {instruction, context?, response}; {instruction, input?, output}; {messages: [{role, content}, ...]}, where the last message of
     /// the assistant is the response, what comes before it the prompt, and what comes after it is not used. The prompt is made by
-    /// <see cref="PromptTemplate"/>. The loss counts response tokens and the end of text alone. Of a record that is too long the
+    /// <see cref="PromptTemplate"/>, or by the model's own chat template. The loss counts response tokens and the end of text alone. Of a record that is too long the
     /// middle of the prompt is left out first, then the end of the response, which always keeps at least a part.
     /// </remarks>
     /// <param name="path">The file, UTF-8.</param>
     /// <param name="tokenizer">The model's tokenizer.</param>
     /// <param name="sequenceLength">The most tokens of a record, at least 64.</param>
     /// <param name="recordsMax">The most records, from the file's beginning; nothing for all.</param>
-    /// <exception cref="TrainingDataException">The file is missing or empty, or a line is not a record.</exception>
-    public static InstructionDataset Load(string path, Tokenizer tokenizer, int sequenceLength, int? recordsMax = null)
+    /// <param name="template">The model's chat template; nothing for <see cref="PromptTemplate"/>.</param>
+    /// <exception cref="TrainingDataException">The file is missing or empty, or a line is not a record or is refused by the template.</exception>
+    public static InstructionDataset Load(string path, Tokenizer tokenizer, int sequenceLength, int? recordsMax = null, ChatTemplate? template = null)
     {
         const int SequenceLengthMin = 64; // the header of the response and a part of the prompt and of the response fit
         ArgumentOutOfRangeException.ThrowIfLessThan(sequenceLength, SequenceLengthMin);
@@ -61,7 +62,9 @@ public sealed class InstructionDataset
                 number++;
                 if (!string.IsNullOrWhiteSpace(line))
                 {
-                    examples.Add(TrainingExample.Create(InstructionRecord.Parse(line), tokenizer, sequenceLength));
+                    InstructionRecord record = InstructionRecord.Parse(line);
+                    RecordTokens tokens = template is null ? PromptTemplate.Encode(tokenizer, record) : template.Encode(record);
+                    examples.Add(TrainingExample.Create(tokens, sequenceLength));
                 }
 
                 if (examples.Count == recordsMax)

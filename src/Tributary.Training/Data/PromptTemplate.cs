@@ -32,13 +32,16 @@ public static class PromptTemplate
     /// its own. A prompt that is encoded as one text has other tokens around the header, which a trained model has not seen.
     /// </summary>
     public static int[] Encode(Tokenizer tokenizer, string instruction, string? context = null) =>
-        [tokenizer.BosId, .. EncodeBody(tokenizer, Turns(instruction, context)), .. EncodeHeader(tokenizer)];
+        [.. tokenizer.Prefix, .. EncodeBody(tokenizer, Turns(instruction, context)), .. EncodeHeader(tokenizer)];
 
-    /// <summary>The tokens of the prompt without its last header.</summary>
-    internal static int[] EncodeBody(Tokenizer tokenizer, IReadOnlyList<PromptTurn> turns) => tokenizer.Encode(FormatBody(turns), addBos: false);
+    /// <summary>The tokens of a record, eos after the response.</summary>
+    internal static RecordTokens Encode(Tokenizer tokenizer, InstructionRecord record) => new(
+        tokenizer.Prefix.ToArray(), EncodeBody(tokenizer, record.Prompt), EncodeHeader(tokenizer),
+        [.. tokenizer.Encode(record.Response, addBos: false), tokenizer.EosId]);
 
-    /// <summary>The tokens of the last header.</summary>
-    internal static int[] EncodeHeader(Tokenizer tokenizer) => tokenizer.Encode(ResponseHeader, addBos: false);
+    private static int[] EncodeBody(Tokenizer tokenizer, IReadOnlyList<PromptTurn> turns) => tokenizer.Encode(FormatBody(turns), addBos: false);
+
+    private static int[] EncodeHeader(Tokenizer tokenizer) => tokenizer.Encode(ResponseHeader, addBos: false);
 
     /// <summary>The turns of one instruction.</summary>
     internal static IReadOnlyList<PromptTurn> Turns(string instruction, string? context) => string.IsNullOrWhiteSpace(context)

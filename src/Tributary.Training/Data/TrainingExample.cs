@@ -13,16 +13,14 @@ internal sealed record TrainingExample(int[] Tokens, int ResponseStart, bool Tru
     public int Responses => Tokens.Length - ResponseStart;
 
     /// <summary>
-    /// Makes the tokens of a record. Where they are too many, the middle of the prompt's body is left out: its beginning says what to
+    /// Joins the tokens of a record. Where they are too many, the middle of the prompt's body is left out: its beginning says what to
     /// do, its end is the latest turn or what it is done with. The response gives way, from its end and without an eos then, only
     /// where it would leave the body less than a quarter of the sequence.
     /// </summary>
-    public static TrainingExample Create(InstructionRecord record, Tokenizer tokenizer, int sequenceLength)
+    public static TrainingExample Create(RecordTokens record, int sequenceLength)
     {
-        int[] body = PromptTemplate.EncodeBody(tokenizer, record.Prompt);
-        int[] header = PromptTemplate.EncodeHeader(tokenizer);
-        int[] response = [.. tokenizer.Encode(record.Response, addBos: false), tokenizer.EosId];
-        int room = sequenceLength - 1 - header.Length;
+        int[] body = record.Body, response = record.Response;
+        int room = sequenceLength - record.Start.Length - record.Header.Length;
         bool truncated = body.Length + response.Length > room;
         if (truncated)
         {
@@ -31,7 +29,7 @@ internal sealed record TrainingExample(int[] Tokens, int ResponseStart, bool Tru
             body = WithoutMiddle(body, Math.Min(body.Length, room - response.Length));
         }
 
-        int[] tokens = [tokenizer.BosId, .. body, .. header, .. response];
+        int[] tokens = [.. record.Start, .. body, .. record.Header, .. response];
         return new TrainingExample(tokens, tokens.Length - response.Length, truncated);
     }
 
@@ -41,3 +39,10 @@ internal sealed record TrainingExample(int[] Tokens, int ResponseStart, bool Tru
         return [.. tokens[..head], .. tokens[(tokens.Length - (length - head))..]];
     }
 }
+
+/// <summary>A record in tokens, before it is fitted into a sequence.</summary>
+/// <param name="Start">What the sequence begins with.</param>
+/// <param name="Body">The prompt, of which the middle may be left out.</param>
+/// <param name="Header">The end of the prompt, after which the model answers.</param>
+/// <param name="Response">The response and what ends it.</param>
+internal sealed record RecordTokens(int[] Start, int[] Body, int[] Header, int[] Response);

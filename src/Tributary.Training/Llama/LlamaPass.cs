@@ -66,7 +66,7 @@ internal sealed class LlamaPass : IDisposable
             BackwardFeedForward(layer, gradients, batch.Rows);
 
             // Below the lowest adapters there is nothing to learn.
-            if (layer > 0 || _lora is null || _lora.AdaptsAttention(0))
+            if (layer > 0 || _lora is null || _lora.AdaptsAttention)
             {
                 BackwardAttention(layer, gradients, batch);
             }
@@ -108,7 +108,7 @@ internal sealed class LlamaPass : IDisposable
         LayerTensors weights = _weights.Layers[index];
         Matrix input = layer.Input.Take(rows), normed = layer.InputNormed.Take(rows), middle = layer.Middle.Take(rows);
         Matrix q = layer.Query.Take(rows), k = layer.Key.Take(rows), v = layer.Value.Take(rows), attended = layer.Attended.Take(rows);
-        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Take(rows), _workers);
         Apply(index, LoraTarget.Query, normed, weights.Query, q, accumulate: false);
         Apply(index, LoraTarget.Key, normed, weights.Key, k, accumulate: false);
         Apply(index, LoraTarget.Value, normed, weights.Value, v, accumulate: false);
@@ -118,11 +118,13 @@ internal sealed class LlamaPass : IDisposable
         Apply(index, LoraTarget.Output, attended, weights.Output, middle, accumulate: true);
     }
 
-    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) => _workers.Split(batch.Rows, RowGrain, (_, begin, end) =>
-    {
-        _rope.Apply(q.Slice(begin, end), batch.Positions[begin..end], backward);
-        _rope.Apply(k.Slice(begin, end), batch.Positions[begin..end], backward);
-    });
+    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) =>
+        _workers.Split(batch.Rows, RowGrain, (_rope, q, k, batch, backward), static (state, _, begin, end) =>
+        {
+            ReadOnlySpan<int> positions = state.batch.Positions[begin..end];
+            state._rope.Apply(state.q.Slice(begin, end), positions, state.backward);
+            state._rope.Apply(state.k.Slice(begin, end), positions, state.backward);
+        });
 
     /// <summary>Output = middle + down(silu(gate(norm(middle))) * up(norm(middle))).</summary>
     private void ForwardFeedForward(int index, LayerActivations layer, int rows, Matrix output)
@@ -130,11 +132,11 @@ internal sealed class LlamaPass : IDisposable
         LayerTensors weights = _weights.Layers[index];
         Matrix middle = layer.Middle.Take(rows), normed = layer.MiddleNormed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), gated = layer.Gated.Take(rows);
-        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Take(rows), _workers);
         Apply(index, LoraTarget.Gate, normed, weights.Gate, gate, accumulate: false);
         Apply(index, LoraTarget.Up, normed, weights.Up, up, accumulate: false);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.Forward(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.Forward(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         output.CopyFrom(middle);
         Apply(index, LoraTarget.Down, gated, weights.Down, output, accumulate: true);
     }
@@ -160,24 +162,24 @@ internal sealed class LlamaPass : IDisposable
             final.Row(batch.ResponseRows[i]).CopyTo(rows.Row(i));
         }
 
-        Span<float> inverseRms = _activations.ResponsesInverseRms.Buffer.Span(0, count);
-        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms);
+        Matrix inverseRms = _activations.ResponsesInverseRms.Take(count);
+        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms, _workers);
         for (int begin = 0; begin < count; begin += _activations.LogitRowsMax)
         {
             int end = Math.Min(count, begin + _activations.LogitRowsMax);
             Matrix logits = _activations.Logits.Take(end - begin);
             Linear.Forward(normed.Slice(begin, end), _weights.Head, logits, accumulate: false, _workers);
             Losses(batch, begin, logits, gradients is null ? 0 : 1f / responses);
-            if (gradients is not null)
+            if (gradients is { } learning)
             {
                 Matrix normedGradient = _activations.Gradients!.Normed.Take(count).Slice(begin, end);
-                Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, gradients.Llama?.Head);
+                Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, learning.Llama?.Head);
             }
         }
 
-        if (gradients is not null)
+        if (gradients is { } trained)
         {
-            BackwardFinalNorm(batch, rows, inverseRms, gradients);
+            BackwardFinalNorm(batch, rows, inverseRms, trained);
         }
 
         double sum = 0;
@@ -193,27 +195,28 @@ internal sealed class LlamaPass : IDisposable
     /// The losses of some response rows, from <paramref name="first"/> on; logits become their gradients times a scale, or are used up where
     /// that is 0.
     /// </summary>
-    private void Losses(TokenBatch batch, int first, Matrix logits, float scale) => _workers.Split(logits.Rows, RowGrain, (_, begin, end) =>
-    {
-        Matrix rows = logits.Slice(begin, end);
-        ReadOnlySpan<int> targets = batch.Targets[(first + begin)..(first + end)];
-        Span<float> losses = _activations.Losses.Buffer.Span(first + begin, end - begin);
-        if (scale != 0)
+    private void Losses(TokenBatch batch, int first, Matrix logits, float scale) =>
+        _workers.Split(logits.Rows, RowGrain, (_activations.Losses, batch, first, logits, scale), static (state, _, begin, end) =>
         {
-            CrossEntropy.ForwardBackward(rows, targets, scale, losses);
-        }
-        else
-        {
-            CrossEntropy.Forward(rows, targets, losses);
-        }
-    });
+            Matrix rows = state.logits.Slice(begin, end);
+            ReadOnlySpan<int> targets = state.batch.Targets[(state.first + begin)..(state.first + end)];
+            Span<float> losses = state.Losses.Buffer.Span(state.first + begin, end - begin);
+            if (state.scale != 0)
+            {
+                CrossEntropy.ForwardBackward(rows, targets, state.scale, losses);
+            }
+            else
+            {
+                CrossEntropy.Forward(rows, targets, losses);
+            }
+        });
 
-    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, ReadOnlySpan<float> inverseRms, PassGradients gradients)
+    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, Matrix inverseRms, PassGradients gradients)
     {
         ActivationGradients own = _activations.Gradients!;
         Matrix responses = own.Responses.Take(batch.Responses), residual = own.Residual.Take(batch.Rows);
         responses.Clear();
-        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Llama?.Norm ?? gradients.FrozenNorm);
+        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Llama?.Norm ?? gradients.FrozenNorm, _workers);
         residual.Clear();
         for (int i = 0; i < responses.Rows; i++)
         {
@@ -231,15 +234,15 @@ internal sealed class LlamaPass : IDisposable
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), input = layer.MiddleNormed.Take(rows);
         Backward(layer.Gated.Take(rows), weights.Down, residual, gated, accumulate: false, trained?.Down);
         _lora?.Backward(index, LoraTarget.Down, layer.Gated.Take(rows), residual, gated, gradients.Lora!);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.BackwardInPlace(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.BackwardInPlace(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         Backward(input, weights.Gate, gate, normed, accumulate: false, trained?.Gate);
         Backward(input, weights.Up, up, normed, accumulate: true, trained?.Up);
         _lora?.Backward(index, LoraTarget.Gate, input, gate, normed, gradients.Lora!);
         _lora?.Backward(index, LoraTarget.Up, input, up, normed, gradients.Lora!);
         RmsNorm.Backward(
-            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Buffer.Span(0, rows), normed, residual,
-            trained?.MiddleNorm ?? gradients.FrozenNorm);
+            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Take(rows), normed, residual,
+            trained?.MiddleNorm ?? gradients.FrozenNorm, _workers);
     }
 
     private void BackwardAttention(int index, PassGradients gradients, TokenBatch batch)
@@ -273,8 +276,8 @@ internal sealed class LlamaPass : IDisposable
         if (!isLowest)
         {
             RmsNorm.Backward(
-                layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Buffer.Span(0, rows), normed, residual,
-                trained?.InputNorm ?? gradients.FrozenNorm);
+                layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Take(rows), normed, residual,
+                trained?.InputNorm ?? gradients.FrozenNorm, _workers);
         }
     }
 
@@ -291,5 +294,5 @@ internal sealed class LlamaPass : IDisposable
     }
 
     /// <summary>Where gradients go: to the Llama's weights, or to adapters, and then those of norms, which come along, nowhere.</summary>
-    private sealed record PassGradients(LlamaTensors? Llama, LoraTensors? Lora, Matrix FrozenNorm);
+    private readonly record struct PassGradients(LlamaTensors? Llama, LoraTensors? Lora, Matrix FrozenNorm);
 }

@@ -23,14 +23,13 @@ internal readonly record struct Dropout(ulong Draw, double Share)
     /// <summary>y += x, thinned out.</summary>
     public void AddTo(Matrix x, Matrix y, Workers workers)
     {
-        (ulong draw, double share) = this;
-        uint threshold = (uint)(share * (1L << 32));
-        float scale = (float)(1 / (1 - share));
-        workers.Split(x.Rows, RowGrain, (_, begin, end) =>
+        workers.Split(x.Rows, RowGrain, (x, y, dropout: this), static (state, _, begin, end) =>
         {
+            uint threshold = (uint)(state.dropout.Share * (1L << 32));
+            float scale = (float)(1 / (1 - state.dropout.Share));
             for (int row = begin; row < end; row++)
             {
-                AddRow(x.Row(row), y.Row(row), SplitMix64.Mix(draw + (ulong)row), threshold, scale);
+                AddRow(state.x.Row(row), state.y.Row(row), SplitMix64.Mix(state.dropout.Draw + (ulong)row), threshold, scale);
             }
         });
     }

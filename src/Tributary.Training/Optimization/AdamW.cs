@@ -60,8 +60,8 @@ internal sealed unsafe class AdamW : IDisposable
                 Epsilon = (float)_options.Epsilon,
             };
             long length = tensor.Buffer.Length;
-            workers.Split((int)((length + Grain - 1) / Grain), 1, (_, begin, end) =>
-                update.Apply((long)begin * Grain, Math.Min(length, (long)end * Grain)));
+            workers.Split((int)((length + Grain - 1) / Grain), 1, (update, length), static (state, _, begin, end) =>
+                state.update.Apply((long)begin * Grain, Math.Min(state.length, (long)end * Grain)));
         }
     }
 

@@ -11,9 +11,9 @@ internal static unsafe class GradientNorm
     public static double Of(ParameterSet gradients)
     {
         double sum = 0;
-        foreach (LlamaTensor tensor in gradients.All)
+        for (int i = 0; i < gradients.All.Count; i++)
         {
-            sum += SumOfSquares(tensor.Buffer);
+            sum += SumOfSquares(gradients.All[i].Buffer);
         }
 
         return Math.Sqrt(sum);

@@ -31,8 +31,9 @@ internal sealed unsafe class ProximalTerm : IDisposable
         {
             FloatBuffer weight = weights.All[i].Buffer, gradient = gradients.All[i].Buffer, anchor = _anchor.All[i].Buffer;
             long length = weight.Length;
-            workers.Split((int)((length + Grain - 1) / Grain), 1, (_, begin, end) =>
-                Add(weight.Data, anchor.Data, gradient.Data, _mu, (long)begin * Grain, Math.Min(length, (long)end * Grain)));
+            workers.Split((int)((length + Grain - 1) / Grain), 1, (weight, anchor, gradient, _mu), static (state, _, begin, end) => Add(
+                state.weight.Data, state.anchor.Data, state.gradient.Data, state._mu, (long)begin * Grain,
+                Math.Min(state.weight.Length, (long)end * Grain)));
         }
     }
 

@@ -6,8 +6,9 @@ namespace Tributary.Training;
 public sealed class TokenDecoder
 {
     private readonly TokenizerTables _tables;
+    private readonly TextEncoding _encoding;
     private readonly Decoder _utf8 = Encoding.UTF8.GetDecoder();
-    private bool _atStart;
+    private bool _dropsSpace;
 
     /// <summary>Begins a text, or goes on with one.</summary>
     /// <param name="tokenizer">The vocabulary.</param>
@@ -15,7 +16,8 @@ public sealed class TokenDecoder
     public TokenDecoder(Tokenizer tokenizer, bool continuing)
     {
         _tables = tokenizer.Tables;
-        _atStart = !continuing;
+        _encoding = tokenizer.Encoding;
+        _dropsSpace = !continuing && _encoding.PrependsSpace;
     }
 
     /// <summary>Takes a token and returns what text is whole now, which may be empty.</summary>
@@ -32,12 +34,7 @@ public sealed class TokenDecoder
             return "";
         }
 
-        if (_tables.BytesOf[token] >= 0)
-        {
-            return Decode([(byte)_tables.BytesOf[token]], flush: false);
-        }
-
-        return Decode(Encoding.UTF8.GetBytes(_tables.Pieces[token].Replace(Tokenizer.Space, ' ')), flush: false);
+        return Decode(_tables.Added.TryGetValue(token, out AddedToken? added) ? Encoding.UTF8.GetBytes(added.Content) : _encoding.BytesOf(token), flush: false);
     }
 
     /// <summary>Ends the text: bytes that no character came of become U+FFFD.</summary>
@@ -47,12 +44,12 @@ public sealed class TokenDecoder
     {
         var characters = new char[_utf8.GetCharCount(bytes, flush)];
         _utf8.GetChars(bytes, characters, flush);
-        if (!_atStart || characters.Length == 0)
+        if (!_dropsSpace || characters.Length == 0)
         {
             return new string(characters);
         }
 
-        _atStart = false;
+        _dropsSpace = false;
         return new string(characters, characters[0] == ' ' ? 1 : 0, characters.Length - (characters[0] == ' ' ? 1 : 0));
     }
 }

@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Text.Json;
 
 namespace Tributary.Training;
@@ -10,92 +9,94 @@ internal sealed class TokenizerReader
     private readonly JsonElement _root;
     private readonly JsonElement _model;
     private readonly Dictionary<string, int> _ids = new(StringComparer.Ordinal);
-    private readonly HashSet<int> _special = [];
+    private readonly Dictionary<int, AddedToken> _added = [];
+    private readonly HashSet<int> _normalized = [];
 
     private TokenizerReader(string path, JsonElement root)
     {
         _path = path;
         _root = root;
-        _model = Find(root, "model") ?? throw Wrong("there is no 'model'");
+        _model = root.Find("model") ?? throw new FormatException("there is no 'model'");
     }
 
-    public static TokenizerTables Read(string folder)
+    public static Tokenizer Read(string folder)
     {
         string path = Path.Combine(folder, "tokenizer.json");
         using JsonDocument document = CheckpointJson.Read(
             path, "copy the one that was published with the model, or save its tokenizer with save_pretrained of transformers");
         try
         {
-            return new TokenizerReader(path, document.RootElement).Tables(folder);
+            return new TokenizerReader(path, document.RootElement).Tokenizer(folder);
         }
-        catch (Exception e) when (e is InvalidOperationException or FormatException or KeyNotFoundException)
+        catch (FormatException e)
+        {
+            throw new ModelFormatException($"{path}: {e.Message}.", e);
+        }
+        catch (Exception e) when (e is InvalidOperationException or KeyNotFoundException)
         {
             throw new ModelFormatException($"{path}: is not a tokenizer.json as the tokenizers library writes it: {e.Message}", e);
         }
     }
 
-    private TokenizerTables Tables(string folder)
+    private Tokenizer Tokenizer(string folder)
     {
-        RequireKind();
+        bool byteLevel = ByteLevelReader.IsByteLevel(_root);
+        RequireKind(byteLevel);
         ReadVocabulary();
-        (bool prepend, bool onlyMissing) = ReadSpaces();
-        string[] pieces = new string[_ids.Count == 0 ? 0 : _ids.Values.Max() + 1];
+        string[] pieces = new string[_ids.Values.Concat(_added.Keys).DefaultIfEmpty(-1).Max() + 1];
         Array.Fill(pieces, "");
-        foreach ((string piece, int id) in _ids)
+        foreach ((string piece, int id) in _ids.Concat(_added.Select(added => KeyValuePair.Create(added.Value.Content, added.Key))))
         {
             pieces[id] = piece;
         }
 
-        int[]? byteIds = ReadBytes(out short[] bytesOf, pieces.Length);
-        string? unknown = Text(_model, "unk_token");
-        (int bos, int eos) = ReadEnds(folder);
-        _special.Add(bos);
-        _special.Add(eos);
-        return new TokenizerTables
+        int[]? byteIds = _model.Flag("byte_fallback") ? SentencePieceEncoding.FindBytes(_ids) : null;
+        string? unknown = _model.Text("unk_token");
+        TokenizerEnds ends = TokenizerEnds.Read(folder, _path, _root, byteLevel, Id);
+        var tables = new TokenizerTables
         {
             Pieces = pieces,
             Ids = _ids,
             Merges = ReadMerges(),
-            ByteIds = byteIds,
-            BytesOf = bytesOf,
-            Special = _special,
-            UnknownId = unknown is not null && _ids.TryGetValue(unknown, out int id0) ? id0 : null,
-            FuseUnknown = Flag(_model, "fuse_unk"),
-            PrependSpace = prepend,
-            PrependOnlyMissing = onlyMissing,
-            BosId = bos,
-            EosId = eos,
+            Added = _added,
+            Special = [.. _added.Values.Where(token => token.Special).Select(token => token.Id), ends.BosId, ends.EosId],
+            UnknownId = unknown is null ? null : Id(unknown),
+            FuseUnknown = _model.Flag("fuse_unk"),
+            Prefix = ends.Prefix,
+            BosId = ends.BosId,
+            EosId = ends.EosId,
         };
+        TextEncoding encoding = byteLevel
+            ? new ByteLevelEncoding(tables, ByteLevelReader.Read(_root, _model.Flag("ignore_merges")))
+            : new SentencePieceEncoding(tables, SentencePieceReader.Read(_root), byteIds);
+        return new Tokenizer(tables, encoding, _normalized);
     }
 
-    private void RequireKind()
+    private void RequireKind(bool byteLevel)
     {
-        const string Advice = "only BPE in SentencePiece's style, as Llama 2 and TinyLlama have it, is supported";
-        string kind = Text(_model, "type") ?? "nothing";
+        const string Advice = "only BPE is supported, in SentencePiece's style, as Llama 2 and TinyLlama have it, or over bytes, as GPT-2 and Llama 3";
+        string kind = _model.Text("type") ?? "nothing";
         if (kind != "BPE")
         {
-            throw Wrong($"model.type is {kind}; {Advice}");
-        }
-
-        foreach (string part in (ReadOnlySpan<string>)["pre_tokenizer", "decoder"])
-        {
-            if (Find(_root, part) is { } element && Steps(element, "pretokenizers", "decoders").Any(step => Text(step, "type") == "ByteLevel"))
-            {
-                throw Wrong($"{part} is ByteLevel, so this is byte-level BPE as GPT-2 and Llama 3 have it; {Advice}");
-            }
+            throw new FormatException($"model.type is {kind}; {Advice}");
         }
 
         foreach (string key in (ReadOnlySpan<string>)["continuing_subword_prefix", "end_of_word_suffix"])
         {
-            if (!string.IsNullOrEmpty(Text(_model, key)))
+            if (!string.IsNullOrEmpty(_model.Text(key)))
             {
-                throw Wrong($"model.{key} is '{Text(_model, key)}'; {Advice}");
+                throw new FormatException($"model.{key} is '{_model.Text(key)}'; {Advice}");
             }
         }
 
-        if (Flag(_model, "ignore_merges"))
+        if (!byteLevel && _model.Flag("ignore_merges"))
         {
-            throw Wrong($"model.ignore_merges is true; {Advice}");
+            throw new FormatException("model.ignore_merges is true, which is supported in byte-level BPE alone");
+        }
+
+        if (byteLevel && _model.Flag("byte_fallback"))
+        {
+            throw new FormatException("model.byte_fallback is true in byte-level BPE, which has no use for it; one of both is supported");
         }
     }
 
@@ -103,69 +104,34 @@ internal sealed class TokenizerReader
     {
         foreach (JsonProperty entry in _model.GetProperty("vocab").EnumerateObject())
         {
-            AddId(entry.Name, entry.Value.GetInt32());
+            _ids[entry.Name] = Checked(entry.Name, entry.Value.GetInt32());
         }
 
-        foreach (JsonElement token in Find(_root, "added_tokens")?.EnumerateArray() ?? default)
+        foreach (JsonElement token in _root.Find("added_tokens")?.EnumerateArray() ?? default)
         {
-            int id = token.GetProperty("id").GetInt32();
-            AddId(token.GetProperty("content").GetString() ?? "", id);
-            if (Flag(token, "special"))
+            string content = token.GetProperty("content").GetString() ?? "";
+            int id = Checked(content, token.GetProperty("id").GetInt32());
+            bool special = token.Flag("special");
+            _added[id] = new AddedToken(id, content, special, token.Flag("lstrip"), token.Flag("rstrip"), token.Flag("single_word"));
+            if (token.Flag("normalized", missing: !special))
             {
-                _special.Add(id);
+                _normalized.Add(id);
             }
         }
     }
 
-    private void AddId(string piece, int id)
+    private static int Checked(string piece, int id)
     {
         const int IdMax = 1 << 24; // far above any vocabulary; a larger id would be a broken file asking for a huge table
-        if (id is < 0 or >= IdMax)
-        {
-            throw Wrong($"token '{piece}' has id {id}");
-        }
-
-        _ids[piece] = id;
+        return id is >= 0 and < IdMax ? id : throw new FormatException($"token '{piece}' has id {id}");
     }
 
-    /// <summary>How spaces are written: by the normalizer (Prepend, Replace) or by the pre-tokenizer (Metaspace).</summary>
-    private (bool Prepend, bool OnlyMissing) ReadSpaces()
+    private int? Id(string piece) => _added.Values.FirstOrDefault(token => token.Content == piece)?.Id
+        ?? (_ids.TryGetValue(piece, out int id) ? id : null);
+
+    private MergeTable ReadMerges()
     {
-        bool prepend = false, replace = false, onlyMissing = false;
-        foreach (JsonElement step in Find(_root, "normalizer") is { } normalizer ? Steps(normalizer, "normalizers") : [])
-        {
-            bool isPrepend = Text(step, "type") == "Prepend" && Text(step, "prepend") == "▁";
-            bool isReplace = Text(step, "type") == "Replace" && Text(step, "content") == "▁"
-                && Find(step, "pattern") is { } pattern && Text(pattern, "String") == " ";
-            if (!isPrepend && !isReplace)
-            {
-                throw Wrong($"normalizer {step.GetRawText()} is not supported; Prepend '▁' and Replace ' ' by '▁' are");
-            }
-
-            prepend |= isPrepend;
-            replace |= isReplace;
-        }
-
-        foreach (JsonElement step in Find(_root, "pre_tokenizer") is { } preTokenizer ? Steps(preTokenizer, "pretokenizers") : [])
-        {
-            bool isMetaspace = Text(step, "type") == "Metaspace" && Text(step, "replacement") == "▁"
-                && Find(step, "split") is { ValueKind: JsonValueKind.False };
-            if (!isMetaspace)
-            {
-                throw Wrong($"pre_tokenizer {step.GetRawText()} is not supported; Metaspace '▁' without split is");
-            }
-
-            replace = true;
-            prepend = onlyMissing = Text(step, "prepend_scheme") != "never";
-        }
-
-        return replace ? (prepend, onlyMissing) : throw Wrong("nothing replaces spaces by '▁', so this is not SentencePiece's style");
-    }
-
-    private Dictionary<(int Left, int Right), (int Rank, int Id)> ReadMerges()
-    {
-        var merges = new Dictionary<(int Left, int Right), (int Rank, int Id)>();
-        int rank = 0;
+        var merges = new List<(int Left, int Right, int Id)>();
         foreach (JsonElement merge in _model.GetProperty("merges").EnumerateArray())
         {
             string[] pair = merge.ValueKind == JsonValueKind.Array
@@ -174,89 +140,12 @@ internal sealed class TokenizerReader
             if (pair.Length != 2 || !_ids.TryGetValue(pair[0], out int left) || !_ids.TryGetValue(pair[1], out int right)
                 || !_ids.TryGetValue(pair[0] + pair[1], out int merged))
             {
-                throw Wrong($"merge {rank}, {merge.GetRawText()}, is not two pieces of the vocabulary whose union is a third");
+                throw new FormatException($"merge {merges.Count}, {merge.GetRawText()}, is not two pieces of the vocabulary whose union is a third");
             }
 
-            merges.TryAdd((left, right), (rank++, merged));
+            merges.Add((left, right, merged));
         }
 
-        return merges;
+        return new MergeTable(merges);
     }
-
-    private int[]? ReadBytes(out short[] bytesOf, int tokens)
-    {
-        bytesOf = new short[tokens];
-        Array.Fill(bytesOf, (short)-1);
-        if (!Flag(_model, "byte_fallback"))
-        {
-            return null;
-        }
-
-        var ids = new int[256];
-        for (int value = 0; value < ids.Length; value++)
-        {
-            string piece = string.Create(CultureInfo.InvariantCulture, $"<0x{value:X2}>");
-            if (!_ids.TryGetValue(piece, out ids[value]))
-            {
-                throw Wrong($"model.byte_fallback is true, but the vocabulary has no '{piece}'");
-            }
-
-            bytesOf[ids[value]] = (short)value;
-        }
-
-        return ids;
-    }
-
-    /// <summary>The tokens at the ends of a text.</summary>
-    private (int Bos, int Eos) ReadEnds(string folder)
-    {
-        string bos = "<s>", eos = "</s>", source = _path;
-        string path = Path.Combine(folder, "tokenizer_config.json");
-        if (File.Exists(path))
-        {
-            using JsonDocument document = CheckpointJson.Read(path, "it may name bos_token and eos_token");
-            bos = TokenName(document.RootElement, "bos_token") ?? bos;
-            eos = TokenName(document.RootElement, "eos_token") ?? eos;
-            source = path;
-        }
-
-        int Id(string piece, string what) => _ids.TryGetValue(piece, out int id)
-            ? id
-            : throw new ModelFormatException(
-                $"{source}: the {what} token '{piece}' is not in the vocabulary; name the right one as {what}_token in tokenizer_config.json.");
-        return (Id(bos, "bos"), Id(eos, "eos"));
-    }
-
-    private static string? TokenName(JsonElement root, string key) => Find(root, key) switch
-    {
-        { ValueKind: JsonValueKind.String } name => name.GetString(),
-        { ValueKind: JsonValueKind.Object } token => Text(token, "content"),
-        _ => null,
-    };
-
-    /// <summary>The steps of a sequence, or the element itself as the only one.</summary>
-    private static JsonElement[] Steps(JsonElement element, params string[] lists)
-    {
-        foreach (string list in lists)
-        {
-            if (Text(element, "type") == "Sequence" && Find(element, list) is { } steps)
-            {
-                return [.. steps.EnumerateArray()];
-            }
-        }
-
-        return [element];
-    }
-
-    private static string? Text(JsonElement parent, string key) =>
-        Find(parent, key) is { ValueKind: JsonValueKind.String } text ? text.GetString() : null;
-
-    private static bool Flag(JsonElement parent, string key) => Find(parent, key) is { ValueKind: JsonValueKind.True };
-
-    private static JsonElement? Find(JsonElement parent, string key) =>
-        parent.ValueKind == JsonValueKind.Object && parent.TryGetProperty(key, out JsonElement value) && value.ValueKind != JsonValueKind.Null
-            ? value
-            : null;
-
-    private ModelFormatException Wrong(string what) => new($"{_path}: {what}.");
 }

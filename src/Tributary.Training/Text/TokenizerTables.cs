@@ -1,22 +1,19 @@
 namespace Tributary.Training;
 
-/// <summary>What a tokenizer.json says.</summary>
+/// <summary>What both kinds of tokenizer.json say.</summary>
 internal sealed class TokenizerTables
 {
-    /// <summary>The text of each token by its id; empty where an id is unused.</summary>
+    /// <summary>The text of each token by its id, added ones too; empty where an id is unused.</summary>
     public required string[] Pieces { get; init; }
 
-    /// <summary>The id of each piece.</summary>
+    /// <summary>The id of each piece of the model's vocabulary.</summary>
     public required Dictionary<string, int> Ids { get; init; }
 
-    /// <summary>For a pair of neighbours, the rank of their merge (lower first) and the token they become.</summary>
-    public required Dictionary<(int Left, int Right), (int Rank, int Id)> Merges { get; init; }
+    /// <summary>The merges.</summary>
+    public required MergeTable Merges { get; init; }
 
-    /// <summary>The tokens of single bytes, or nothing where the vocabulary has none.</summary>
-    public required int[]? ByteIds { get; init; }
-
-    /// <summary>The byte each token stands for, or -1.</summary>
-    public required short[] BytesOf { get; init; }
+    /// <summary>The tokens that stand beside the vocabulary, by id.</summary>
+    public required IReadOnlyDictionary<int, AddedToken> Added { get; init; }
 
     /// <summary>Tokens that are not text.</summary>
     public required HashSet<int> Special { get; init; }
@@ -27,11 +24,8 @@ internal sealed class TokenizerTables
     /// <summary>Whether neighbouring unknown characters become one token.</summary>
     public required bool FuseUnknown { get; init; }
 
-    /// <summary>Whether a text is given a space in front.</summary>
-    public required bool PrependSpace { get; init; }
-
-    /// <summary>Whether that is left out where the text has one already.</summary>
-    public required bool PrependOnlyMissing { get; init; }
+    /// <summary>The tokens that stand before a text of its own.</summary>
+    public required int[] Prefix { get; init; }
 
     /// <summary>The token a text begins with.</summary>
     public required int BosId { get; init; }

@@ -24,6 +24,7 @@ public sealed class JobFileTests
         seed: 9000000000000000000
         held_out: 0.25
         site_timeout: 1.5
+        task_retries: 0
         train:
           epochs: 3
           batch_size: 4
@@ -39,6 +40,7 @@ public sealed class JobFileTests
           optimizer_state: keep
           early_stop: { patience: 2, every: 20 }
           checkpoint_every: 50
+          template: chat
         """;
 
     [Fact]
@@ -61,9 +63,10 @@ public sealed class JobFileTests
             Seed = 9_000_000_000_000_000_000,
             HeldOut = 0.25,
             SiteTimeout = TimeSpan.FromSeconds(1.5),
+            TaskRetries = 0,
             Train = new JobTraining
             {
-                Epochs = 3, BatchSize = 4, SequenceLength = 128, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5,
+                Epochs = 3, BatchSize = 4, SequenceLength = 128, Template = RecordTemplate.Chat, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5,
                 GradientAccumulation = 2, Schedule = JobSchedule.Cosine, WarmupRatio = 0.1, Decay = JobDecay.All, ProximalMu = 0.01,
                 OptimizerState = OptimizerState.Keep, EarlyStop = new JobEarlyStop(2, 20), CheckpointEvery = 50,
             },
@@ -87,6 +90,7 @@ public sealed class JobFileTests
             Seed = 1,
             HeldOut = 0.1,
             SiteTimeout = TimeSpan.FromSeconds(60),
+            TaskRetries = 1,
             Train = new JobTraining
             {
                 Epochs = 1, BatchSize = 8, SequenceLength = 256, LearningRate = 1e-3, WeightDecay = 0.01, ClipNorm = 1,
@@ -130,6 +134,7 @@ public sealed class JobFileTests
     {
         const string Turned = """
             train:
+              template: chat
               checkpoint_every: 50
               early_stop: { every: 20, patience: 2 }
               optimizer_state: keep
@@ -144,6 +149,7 @@ public sealed class JobFileTests
               sequence_length: 128
               batch_size: 4
               epochs: 3
+            task_retries: 0
             site_timeout: 1.5
             held_out: 0.25
             seed: 9000000000000000000
@@ -182,6 +188,7 @@ public sealed class JobFileTests
     [InlineData("held_out: 0", "'held_out' is '0', but should be a number above 0 and below 1")]
     [InlineData("held_out: 1", "'held_out' is '1', but should be a number above 0 and below 1")]
     [InlineData("site_timeout: NaN", "'site_timeout' is 'NaN', but should be a number above 0 and below 86400")]
+    [InlineData("task_retries: -1", "'task_retries' is '-1', but should be a whole number from 0 to 100")]
     [InlineData("precision: nf3", "'precision' is 'nf3', but should be one of fp32, fp16, bf16, int8b, int8, fp4, nf4, nf4n")]
     [InlineData("precision: { task: nf4 }", "'result' is missing: the precision of messages from the sites")]
     [InlineData("precision: { task: NF4, result: nf4 }", "'task' is 'NF4', but should be one of fp32, fp16, bf16, int8b, int8, fp4, nf4, nf4n")]

@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.Threading.Channels;
 using Tributary.Federation.Jobs;
+using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Workflows;
 using Tributary.Server;
@@ -190,6 +192,76 @@ public sealed class ProcessFaultTests
         failed.Message.ShouldContain("'a'");
         failed.Message.ShouldContain("the trainer 'python' ended with exit code 1");
         failed.Message.ShouldContain("no GPU here");
+        failed.Message.ShouldEndWith("(in 2 attempts)");
+    }
+
+    [Theory]
+    [InlineData("os.kill(os.getpid(), 9)")]
+    [InlineData("print('Segmentation fault')")]
+    [InlineData("write(t, shape=[1, 3]); answer(t)")]
+    public async Task A_fault_that_passes_costs_a_try_and_not_the_job(string fault)
+    {
+        using var trainer = new PythonTrainer(PythonTrainer.BareHands + $$"""
+            while line := sys.stdin.readline():
+                t = json.loads(line)
+                if t["round"] == 2 and not os.path.exists("failed"):
+                    open("failed", "w").close(); {{fault}}
+                elif t["name"] == "train":
+                    write(t); answer(t, metrics={"received_loss": 1, "held_out_tokens": 1})
+                else:
+                    answer(t, model=None, metrics={"received_loss": 1, "held_out_tokens": 1})
+            """);
+        await using TestServer server = await TestServer.StartAsync(initial: PythonTrainer.Model());
+        await using var agent = new RunningAgent(server.Server.Address, trainer.Trainer);
+        (Task<JobRecord> job, ChannelReader<JobEvent> events) = server.Run(PythonTrainer.Job() with { Precision = new JobPrecision("fp32", "fp32"), Rounds = 2 });
+        JobRecord record = await job;
+        record.Results.Select(result => (result.Round, result.Attempt)).ShouldBe([(1, 1), (2, 2), (3, 1)]);
+        var told = new List<JobEvent>();
+        while (events.TryRead(out JobEvent? happened))
+        {
+            told.Add(happened);
+        }
+
+        TaskRetried retried = told.OfType<TaskRetried>().ShouldHaveSingleItem();
+        (retried.Round, retried.Site).ShouldBe((2, "a"));
+        retried.Reason.ShouldStartWith("the trainer 'python' ");
+    }
+
+    [Fact]
+    public async Task Where_the_job_allows_no_retries_and_where_the_script_itself_says_no_a_task_is_tried_once()
+    {
+        const string Count = "tries = open('tries', 'a'); t = hear(); tries.write('x'); tries.close(); ";
+        using var dies = new PythonTrainer(PythonTrainer.BareHands + Count + "sys.exit(1)");
+        (await FailureAsync(dies, retries: 0)).ShouldContain("ended with exit code 1");
+        File.ReadAllText(dies["tries"]).ShouldBe("x");
+        using var refuses = new PythonTrainer(PythonTrainer.BareHands + Count + "say(type='error', task=t['task'], message='no records'); hear()");
+        (await FailureAsync(refuses, retries: 5)).ShouldContain("reports: no records");
+        File.ReadAllText(refuses["tries"]).ShouldBe("x");
+    }
+
+    [Theory]
+    [InlineData("logs")]
+    [InlineData("logs/a.log")]
+    public async Task A_log_that_cannot_be_written_ends_no_training_and_the_last_lines_are_still_told(string blocked)
+    {
+        // A file where the folder should be, and a folder where the file should be: neither can be written, not even by root.
+        using var trainer = new PythonTrainer(PythonTrainer.BareHands + """
+            print("x" * 200_000, "\nepoch 1", file=sys.stderr, flush=True)
+            t = hear(); write(t); answer(t); hear(); print("out of memory", file=sys.stderr); sys.exit(1)
+            """);
+        if (blocked == "logs")
+        {
+            File.WriteAllText(trainer[blocked], string.Empty);
+        }
+        else
+        {
+            Directory.CreateDirectory(trainer[blocked]);
+        }
+
+        (await trainer.TrainAsync()).Model!.ReadFloats("w").ShouldBe([2, 3, 4]);
+        string reason = (await Should.ThrowAsync<TaskFailedException>(trainer.TrainAsync(round: 2))).Message;
+        reason.ShouldContain("out of memory");
+        reason.ShouldContain($"[the log {trainer["logs/a.log"]} cannot be written and lacks what follows: ");
     }
 
     /// <summary>Has a process do a task and gives the reason why it failed, after which nothing of the process is left.</summary>
@@ -199,6 +271,15 @@ public sealed class ProcessFaultTests
         TaskFailedException failed = await Should.ThrowAsync<TaskFailedException>(trainer.TrainAsync());
         Exists(int.Parse(await File.ReadAllTextAsync(trainer["pid"], Cancel), CultureInfo.InvariantCulture)).ShouldBeFalse("neither a process nor a zombie may stay");
         return failed.Message;
+    }
+
+    /// <summary>Runs a job whose trainer fails; gives the reason.</summary>
+    private static async Task<string> FailureAsync(PythonTrainer trainer, int retries)
+    {
+        await using TestServer server = await TestServer.StartAsync();
+        await using var agent = new RunningAgent(server.Server.Address, trainer.Trainer);
+        Job job = PythonTrainer.Job() with { Precision = new JobPrecision("fp32", "fp32"), TaskRetries = retries };
+        return (await Should.ThrowAsync<JobFailedException>(server.Run(job).Job)).Message;
     }
 
     /// <summary>Cancels a task once the process is at work on it. Gives the process's id.</summary>

@@ -42,8 +42,8 @@ public sealed class ProcessTrainerTests
         result.Metrics[MetricNames.TokensPerSecond].ShouldBe(300);
         result.Metrics[MetricNames.Steps].ShouldBe(2);
         result.Metrics.ContainsKey(MetricNames.TrainSeconds).ShouldBeTrue();
-        (await trainer.UntilProgressAsync()).ShouldBe(new TaskProgress(TaskPhase.Training, 1, 2, 4));
-        (await trainer.UntilProgressAsync()).ShouldBe(new TaskProgress(TaskPhase.Training, 2, 2, 3));
+        (await trainer.UntilProgressAsync()).ShouldBe(new TaskProgress(TaskPhase.Training, 1, 2, 4, 300));
+        (await trainer.UntilProgressAsync()).ShouldBe(new TaskProgress(TaskPhase.Training, 2, 2, 3, 300));
     }
 
     [Fact]
