@@ -103,7 +103,7 @@ public sealed class BuiltinTrainerTests : IDisposable
             {"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token + '[INST] ' + m.content + ' [/INST]' }}{% else %}{{ ' ' + m.content + ' ' + eos_token }}{% endif %}{% endfor %}"}
             """);
         using Checkpoint initial = Model();
-        using var trainer = new BuiltinTrainer("a", folder.Path, Repository.Shared("data/dolly-151.jsonl")!, recordsMax: 20, chat, threads: 2);
+        using var trainer = new BuiltinTrainer(Options("a") with { ModelFolder = folder.Path }, chat);
         TaskResult result = await ExecuteAsync(trainer, TaskNames.Train, chat, 1, initial);
         result.Metrics[MetricNames.LocalLoss].ShouldBeLessThan(result.Metrics[MetricNames.ReceivedLoss]);
         TaskResult other = await ExecuteAsync(plain, TaskNames.Evaluate, Demo, 1, initial);

@@ -23,13 +23,14 @@ internal readonly record struct Dropout(ulong Draw, double Share)
     /// <summary>y += x, thinned out.</summary>
     public void AddTo(Matrix x, Matrix y, Workers workers)
     {
-        workers.Split(x.Rows, RowGrain, (x, y, dropout: this), static (state, _, begin, end) =>
+        (ulong draw, double share) = this;
+        uint threshold = (uint)(share * (1L << 32));
+        float scale = (float)(1 / (1 - share));
+        workers.Split(x.Rows, RowGrain, (x, y, draw, threshold, scale), static (state, _, begin, end) =>
         {
-            uint threshold = (uint)(state.dropout.Share * (1L << 32));
-            float scale = (float)(1 / (1 - state.dropout.Share));
             for (int row = begin; row < end; row++)
             {
-                AddRow(state.x.Row(row), state.y.Row(row), SplitMix64.Mix(state.dropout.Draw + (ulong)row), threshold, scale);
+                AddRow(state.x.Row(row), state.y.Row(row), SplitMix64.Mix(state.draw + (ulong)row), state.threshold, state.scale);
             }
         });
     }

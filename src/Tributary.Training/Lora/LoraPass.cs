@@ -114,11 +114,11 @@ internal sealed class LoraPass : IDisposable
 
     private Matrix Room(int rows, int columns) => _thinned!.Value.Buffer.Matrix(rows, columns);
 
-    private void Scale(Matrix matrix) => _workers.Split(matrix.Rows, RowGrain, (matrix, (float)_lora.Scaling), static (state, _, begin, end) =>
+    private void Scale(Matrix matrix) => _workers.Split(matrix.Rows, RowGrain, (matrix, scaling: (float)_lora.Scaling), static (state, _, begin, end) =>
     {
         for (int row = begin; row < end; row++)
         {
-            VectorMath.Scale(state.matrix.Row(row), state.Item2);
+            VectorMath.Scale(state.matrix.Row(row), state.scaling);
         }
     });
 }
