@@ -145,6 +145,9 @@ def main():
         if task.train["early_stop"] or task.train["checkpoint_every"]:
             task.fail("samples/pytorch-sft knows no early_stop and no checkpoint_every; leave them out of the job, or use the trainer inside")
             continue
+        if task.train["template"] != "plain":
+            task.fail("samples/pytorch-sft knows only the plain template; leave 'template' out of the job, or use the trainer inside")
+            continue
         site = site or Site(task)
         work(site, task)
 

@@ -88,6 +88,8 @@ internal sealed record SiteTraining
 
     public required int SequenceLength { get; init; }
 
+    public required RecordTemplate Template { get; init; }
+
     public required double LearningRate { get; init; }
 
     public required JobSchedule Schedule { get; init; }
@@ -117,6 +119,7 @@ internal sealed record SiteTraining
         BatchSize = train.BatchSize,
         GradientAccumulation = train.GradientAccumulation,
         SequenceLength = train.SequenceLength,
+        Template = train.Template,
         LearningRate = train.LearningRate,
         Schedule = train.Schedule,
         WarmupSteps = train.WarmupSteps,
@@ -141,7 +144,7 @@ internal sealed record SiteAbort(long Task) : SiteMessage;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-    Converters = [typeof(SnakeCaseWords<JobSchedule>), typeof(SnakeCaseWords<JobDecay>), typeof(SnakeCaseWords<OptimizerState>)],
+    Converters = [typeof(SnakeCaseWords<RecordTemplate>), typeof(SnakeCaseWords<JobSchedule>), typeof(SnakeCaseWords<JobDecay>), typeof(SnakeCaseWords<OptimizerState>)],
     AllowOutOfOrderMetadataProperties = true,
     RespectRequiredConstructorParameters = true,
     RespectNullableAnnotations = true)]
