@@ -25,6 +25,9 @@ public sealed class DequantizedSource : TensorSource
         Manifest = new TensorManifest(encoded.Manifest.Select(entry => entry.IsDense ? entry : new TensorEntry(entry.Spec)));
     }
 
+    /// <summary>What is decoded.</summary>
+    public TensorSource Encoded => _encoded;
+
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 

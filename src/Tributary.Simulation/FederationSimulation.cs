@@ -12,6 +12,7 @@ using Tributary.Federation.Workflows;
 using Tributary.Server;
 using Tributary.Simulation.Reports;
 using Tributary.Site;
+using Tributary.Site.Processes;
 using Tributary.Tensors;
 using Tributary.Tensors.Checkpoints;
 using Tributary.Training;
@@ -77,7 +78,7 @@ public sealed class FederationSimulation : IDisposable
             model = OpenModel(options);
             foreach (JobFileSite site in options.File.Sites)
             {
-                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site));
+                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site, time));
             }
 
             return new FederationSimulation(options, model, executors, time);
@@ -124,7 +125,13 @@ public sealed class FederationSimulation : IDisposable
     {
         job = JsonSerializer.SerializeToElement(options.File.Job, WireJson.Default.Job),
         model = Directory.Exists(options.ModelFolder) ? Directory.GetFiles(options.ModelFolder).Order(StringComparer.Ordinal).Select(Fingerprint) : [],
-        sites = options.File.Sites.Select(site => new { site.Name, site.Records, data = Fingerprint(Path.Combine(options.DataFolder, site.Data)) }),
+        sites = options.File.Sites.Select(site => new
+        {
+            site.Name,
+            site.Records,
+            data = Fingerprint(Path.Combine(options.DataFolder, site.Data)),
+            heldOut = site.HeldOut is { } heldOut ? Fingerprint(Path.Combine(options.DataFolder, heldOut)) : null,
+        }),
     });
 
     /// <summary>A file's path, length and time: enough to notice that it was changed between two sessions of a run.</summary>
@@ -139,7 +146,7 @@ public sealed class FederationSimulation : IDisposable
         Checkpoint model = Checkpoint.Open(options.ModelFolder);
         try
         {
-            if (options.Executors is null)
+            if (options.Executors is null && options.File.Job.Train.Trainer == TrainerOffer.Builtin)
             {
                 LlamaModel.RequireFits(LlamaConfig.Load(options.ModelFolder), model.Manifest);
             }
@@ -153,7 +160,7 @@ public sealed class FederationSimulation : IDisposable
         }
     }
 
-    private static BuiltinTrainer MakeTrainer(SimulationOptions options, JobFileSite site)
+    private static Executor MakeTrainer(SimulationOptions options, JobFileSite site, TimeProvider time)
     {
         string data = Path.Combine(options.DataFolder, site.Data);
         if (!File.Exists(data))
@@ -161,8 +168,40 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
         }
 
-        int threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count);
-        return new BuiltinTrainer(site.Name, options.ModelFolder, data, site.Records, options.File.Job, threads);
+        Job job = options.File.Job;
+        if (TrainerOffer.Refuse(job.Train, options.File.Trainers) is { } refusal)
+        {
+            throw new UsageException(refusal);
+        }
+
+        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is { } offer)
+        {
+            return new ProcessTrainer(
+                offer,
+                new TrainerPlace
+                {
+                    Site = site.Name,
+                    WorkingFolder = options.TrainerFolder,
+                    TaskFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+                    Checkpoint = options.ModelFolder,
+                    Data = data,
+                    RecordsMax = site.Records,
+                    LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
+                },
+                time);
+        }
+
+        var place = new BuiltinTrainerOptions
+        {
+            Site = site.Name,
+            ModelFolder = options.ModelFolder,
+            DataPath = data,
+            RecordsMax = site.Records,
+            HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
+            WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+            Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
+        };
+        return new BuiltinTrainer(place, job);
     }
 
     private static void Release(Checkpoint? model, SortedDictionary<string, Executor> executors)

@@ -27,6 +27,12 @@ internal sealed class RunFolder
 
     public string Site(string name) => Path.Combine(_root, "state", "sites", name);
 
+    /// <summary>What a site's trainer writes on stderr.</summary>
+    public static string TrainerLog(string root, string site) => Path.Combine(root, "logs", site + ".log");
+
+    /// <summary>Where the trainer of a site puts its models and keeps what it needs later; gone with the state.</summary>
+    public static string TrainerWork(string root, string site) => Path.Combine(root, "state", "trainers", site);
+
     /// <summary>
     /// Whether a run may use a folder: it is new, or holds the same run (same job, model and data), cut short. Otherwise says why not.
     /// </summary>

@@ -15,12 +15,15 @@ public sealed record SimulationOptions
     /// <summary>The folder that the sites' data paths are relative to.</summary>
     public required string DataFolder { get; init; }
 
+    /// <summary>The folder in which the sites' trainers are started, so that the relative paths of their commands begin there.</summary>
+    public string TrainerFolder { get; init; } = Environment.CurrentDirectory;
+
     /// <summary>The folder of everything that comes out.</summary>
     public required string OutFolder { get; init; }
 
     /// <summary>The server's loopback port; 0 for any that is free.</summary>
     public int Port { get; init; }
 
-    /// <summary>Makes each site's executor; the built-in trainer unless told otherwise.</summary>
+    /// <summary>Makes each site's executor; the trainer that the job names unless told otherwise.</summary>
     public Func<JobFileSite, Executor>? Executors { get; init; }
 }

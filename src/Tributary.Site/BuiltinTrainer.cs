@@ -8,46 +8,50 @@ using Tributary.Training;
 namespace Tributary.Site;
 
 /// <summary>
-/// The trainer inside: fine-tunes a Llama on the site's records with AdamW. The optimizer begins afresh every round.
+/// The trainer inside: fine-tunes a Llama on the site's records with AdamW. What it keeps between rounds, and while it trains, lies in its
+/// work folder.
 /// </summary>
 public sealed class BuiltinTrainer : Executor
 {
-    private readonly string _site;
-    private readonly int _threads;
+    private readonly BuiltinTrainerOptions _options;
     private readonly LlamaConfig _config;
     private readonly InstructionDataset _train;
     private readonly InstructionDataset _heldOut;
+    private readonly TrainerFolder _folder;
     private LlamaModel? _model;
 
     /// <summary>Reads the site's records, so that what is wrong with them is known before a job starts.</summary>
-    /// <param name="site">The site's name; it is part of what orders its records.</param>
-    /// <param name="modelFolder">A folder with config.json, tokenizer.json and, where the job asks for it, the model's chat template.</param>
-    /// <param name="dataPath">The site's records, JSONL.</param>
-    /// <param name="recordsMax">Take only the first so many; null for all.</param>
+    /// <param name="options">The site's side of it.</param>
     /// <param name="job">The job.</param>
-    /// <param name="threads">The threads to train with.</param>
     /// <exception cref="TrainingDataException">The records cannot be used; the message names file and line.</exception>
     /// <exception cref="ModelFormatException">The model's folder cannot be used, or its model is too small for the job.</exception>
-    public BuiltinTrainer(string site, string modelFolder, string dataPath, int? recordsMax, Job job, int threads)
+    public BuiltinTrainer(BuiltinTrainerOptions options, Job job)
     {
-        _site = site;
-        _threads = threads;
-        _config = LlamaConfig.Load(modelFolder);
-        Tokenizer tokenizer = LoadTokenizer(modelFolder, _config);
+        _options = options;
+        _folder = new TrainerFolder(options.WorkFolder, job.Name);
+        _config = LlamaConfig.Load(options.ModelFolder);
+        Tokenizer tokenizer = LoadTokenizer(options.ModelFolder, _config);
         if (job.Train.SequenceLength > _config.PositionsMax)
         {
             throw new ModelFormatException(
-                $"train.sequence_length is {job.Train.SequenceLength}, but {modelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
+                $"train.sequence_length is {job.Train.SequenceLength}, but {options.ModelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
         }
 
-        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(modelFolder, tokenizer) : null;
-        InstructionDataset all = InstructionDataset.Load(dataPath, tokenizer, job.Train.SequenceLength, recordsMax, template);
-        if (all.Count < 2)
+        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(options.ModelFolder, tokenizer) : null;
+        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax, template);
+        if (options.HeldOutPath is { } heldOut)
         {
-            throw new TrainingDataException($"{dataPath}: has only one record, so none can be held out to measure the loss on; give at least two");
+            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength, template: template));
+        }
+        else if (all.Count < 2)
+        {
+            throw new TrainingDataException($"{options.DataPath}: has only one record, so none can be held out to measure the loss on; give at least two, or a file of held-out records");
+        }
+        else
+        {
+            (_train, _heldOut) = all.Split(job.HeldOut, job.Seed);
         }
 
-        (_train, _heldOut) = all.Split(job.HeldOut, job.Seed);
         TruncatedRecords = all.TruncatedCount;
     }
 
@@ -57,6 +61,11 @@ public sealed class BuiltinTrainer : Executor
     /// <inheritdoc/>
     public override async Task<TaskResult> ExecuteAsync(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
+        if (TrainerOffer.Refuse(task.Job.Train, []) is { } refusal)
+        {
+            throw new TaskFailedException(refusal);
+        }
+
         // Training computes for minutes without awaiting; the agent's own work goes on beside it.
         return await Task.Run(() => Execute(task, progress, cancellationToken), cancellationToken);
     }
@@ -101,6 +110,7 @@ public sealed class BuiltinTrainer : Executor
         };
         EvaluationResult received = Evaluate(metrics, progress, cancellationToken);
         metrics[MetricNames.ReceivedLoss] = received.MeanLoss;
+        metrics[MetricNames.ReceivedPerplexity] = received.Perplexity;
         metrics[MetricNames.HeldOutTokens] = received.ResponseTokens;
         switch (task.Name)
         {
@@ -108,7 +118,9 @@ public sealed class BuiltinTrainer : Executor
                 return new TaskResult(null, 0, metrics);
             case TaskNames.Train:
                 Train(task, metrics, progress, cancellationToken);
-                metrics[MetricNames.LocalLoss] = Evaluate(metrics, progress, cancellationToken).MeanLoss;
+                EvaluationResult trained = Evaluate(metrics, progress, cancellationToken);
+                metrics[MetricNames.LocalLoss] = trained.MeanLoss;
+                metrics[MetricNames.LocalPerplexity] = trained.Perplexity;
                 return new TaskResult(_model.Weights, _train.Count, metrics);
             default:
                 throw new TaskFailedException($"the built-in trainer knows no task '{task.Name}'; it knows {TaskNames.Train} and {TaskNames.Evaluate}");
@@ -119,33 +131,28 @@ public sealed class BuiltinTrainer : Executor
     {
         progress.Report(new TaskProgress(TaskPhase.Evaluating));
         long start = Stopwatch.GetTimestamp();
-        EvaluationResult result = Evaluator.Evaluate(_model!, _heldOut, _threads, cancellationToken);
+        EvaluationResult result = Evaluator.Evaluate(_model!, _heldOut, _options.Threads, cancellationToken);
         metrics[MetricNames.EvaluateSeconds] = metrics.GetValueOrDefault(MetricNames.EvaluateSeconds) + Stopwatch.GetElapsedTime(start).TotalSeconds;
-        return double.IsFinite(result.MeanLoss)
+        return double.IsFinite(result.Perplexity)
             ? result
             : throw new TaskFailedException($"the held-out loss is {result.MeanLoss}; the model has diverged. Lower train.learning_rate in the job file");
     }
 
     private void Train(TaskData task, Dictionary<string, double> metrics, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
-        JobTraining train = task.Job.Train;
-        var options = new TrainingOptions
-        {
-            Epochs = train.Epochs,
-            BatchSize = train.BatchSize,
-            LearningRate = train.LearningRate,
-            WeightDecay = train.WeightDecay,
-            ClipNorm = train.ClipNorm,
-            Seed = SeedOf(task),
-            Threads = _threads,
-        };
+        TrainingOptions options = OptionsOf(task);
+        TrainingFiles files = _folder.Begin(task);
         long start = Stopwatch.GetTimestamp();
         try
         {
-            TrainingResult result = Trainer.Train(_model!, _train, options, new StepRelay(progress), cancellationToken);
+            TrainingResult result = Trainer.Train(_model!, _train, options, new StepRelay(progress), cancellationToken, files);
             metrics[MetricNames.TrainLoss] = result.MeanLoss;
+            metrics[MetricNames.Steps] = result.Steps;
             metrics[MetricNames.Tokens] = result.Tokens;
-            metrics[MetricNames.TrainSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
+            metrics[MetricNames.TrainSeconds] = seconds;
+            metrics[MetricNames.TokensPerSecond] = result.Tokens / seconds;
+            metrics[MetricNames.Steps] = result.Steps;
         }
         catch (TrainingDivergedException e)
         {
@@ -153,12 +160,49 @@ public sealed class BuiltinTrainer : Executor
         }
     }
 
+    private TrainingOptions OptionsOf(TaskData task)
+    {
+        JobTraining train = task.Job.Train;
+        return new TrainingOptions
+        {
+            Epochs = train.Epochs,
+            BatchSize = train.BatchSize,
+            GradientAccumulation = train.GradientAccumulation,
+            LearningRate = train.LearningRate,
+            Schedule = train.Schedule switch
+            {
+                JobSchedule.Linear => LearningRateSchedule.Linear,
+                JobSchedule.Cosine => LearningRateSchedule.Cosine,
+                _ => LearningRateSchedule.Constant,
+            },
+            WarmupSteps = train.WarmupSteps,
+            WarmupRatio = train.WarmupRatio,
+            ScheduleTrainings = task.Job.Rounds,
+            ScheduleTraining = Math.Clamp(task.Round, 1, task.Job.Rounds) - 1,
+            WeightDecay = train.WeightDecay,
+            Decay = train.Decay switch
+            {
+                JobDecay.Matrices => WeightDecayScope.Matrices,
+                JobDecay.All => WeightDecayScope.All,
+                _ => WeightDecayScope.Linear,
+            },
+            ClipNorm = train.ClipNorm,
+            ProximalMu = train.ProximalMu,
+            EarlyStop = train.EarlyStop is { } rule ? new EarlyStop(_heldOut, rule.Every, rule.Patience) : null,
+            Seed = SeedOf(task),
+            Threads = _options.Threads,
+        };
+    }
+
     /// <summary>A seed of this job, round and site alone, so that every run draws the same order and no two sites do.</summary>
     private ulong SeedOf(TaskData task) =>
-        BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"{task.Job.Seed}/{task.Round}/{task.Step}/{_site}")));
+        BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"{task.Job.Seed}/{task.Round}/{task.Step}/{_options.Site}")));
 
     private sealed class StepRelay(IProgress<TaskProgress> progress) : IProgress<TrainingProgress>
     {
-        public void Report(TrainingProgress value) => progress.Report(new TaskProgress(TaskPhase.Training, value.Step, value.Steps, value.Loss));
+        private readonly long _start = Stopwatch.GetTimestamp();
+
+        public void Report(TrainingProgress value) => progress.Report(
+            new TaskProgress(TaskPhase.Training, value.Step, value.Steps, value.Loss, value.Tokens / Stopwatch.GetElapsedTime(_start).TotalSeconds));
     }
 }

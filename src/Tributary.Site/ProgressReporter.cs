@@ -24,7 +24,7 @@ internal sealed class ProgressReporter : IProgress<TaskProgress>, IAsyncDisposab
     public CancellationToken StepGone => _gone.Token;
 
     // JSON has no NaN; a loss that is no number any more is told by the failure that follows.
-    public void Report(TaskProgress value) => Volatile.Write(ref _latest, value.Loss is { } loss && !double.IsFinite(loss) ? value with { Loss = null } : value);
+    public void Report(TaskProgress value) => Volatile.Write(ref _latest, value with { Loss = Finite(value.Loss), TokensPerSecond = Finite(value.TokensPerSecond) });
 
     public async ValueTask DisposeAsync()
     {
@@ -33,6 +33,8 @@ internal sealed class ProgressReporter : IProgress<TaskProgress>, IAsyncDisposab
         _stop.Dispose();
         _gone.Dispose();
     }
+
+    private static double? Finite(double? figure) => figure is { } number && double.IsFinite(number) ? number : null;
 
     private async Task LoopAsync(ServerClient server, TaskDocument task, TimeSpan interval, TimeProvider time)
     {

@@ -47,8 +47,8 @@ internal sealed class ServerClient : IDisposable
     public Task ReportAsync(TaskDocument task, TaskProgress progress, CancellationToken cancellationToken) =>
         PostAsync(task, "progress", progress, WireJson.Default.TaskProgress, cancellationToken);
 
-    public Task FailAsync(TaskDocument task, string reason, CancellationToken cancellationToken) =>
-        PostAsync(task, "failure", new FailureDocument(reason), WireJson.Default.FailureDocument, cancellationToken);
+    public Task FailAsync(TaskDocument task, string reason, bool isTransient, CancellationToken cancellationToken) =>
+        PostAsync(task, "failure", new FailureDocument(reason, isTransient, task.Attempt), WireJson.Default.FailureDocument, cancellationToken);
 
     public Task SendResultAsync(TaskDocument task, ResultDocument result, CancellationToken cancellationToken) =>
         PostAsync(task, "result", result, WireJson.Default.ResultDocument, cancellationToken);

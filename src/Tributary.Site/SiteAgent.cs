@@ -87,15 +87,16 @@ public sealed class SiteAgent : IDisposable
         catch (Exception e)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            await ReportFailureAsync(task, e.Message, cancellationToken);
+            await ReportFailureAsync(task, e, cancellationToken);
         }
     }
 
-    private async Task ReportFailureAsync(TaskDocument task, string reason, CancellationToken cancellationToken)
+    private async Task ReportFailureAsync(TaskDocument task, Exception fault, CancellationToken cancellationToken)
     {
+        bool isTransient = fault is TaskFailedException { IsTransient: true };
         try
         {
-            await _patience.TryAsync(token => _server.FailAsync(task, reason, token), cancellationToken);
+            await _patience.TryAsync(token => _server.FailAsync(task, fault.Message, isTransient, token), cancellationToken);
         }
         catch (StepGoneException)
         {

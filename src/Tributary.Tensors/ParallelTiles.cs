@@ -10,13 +10,11 @@ public delegate void TileSink(Tile tile, ReadOnlySpan<byte> bytes);
 /// reading a tile means (encoding, decoding, merging) is thereby spread over the cores.
 /// </summary>
 /// <remarks>
-/// At most two tiles a thread are in memory, however slow the sink. The sink runs on the caller's thread. An error in reading a
+/// At most one tile a thread and one more are in memory, however slow the sink. The sink runs on the caller's thread. An error in reading a
 /// tile is thrown when its turn comes, after the sink had all tiles before it, so that also errors do not depend on the threads.
 /// </remarks>
 public static class ParallelTiles
 {
-    private const int TilesPerThread = 2;
-
     /// <summary>Hands over all tiles of a source, in the order of its manifest.</summary>
     public static void ForEachInOrder(TensorSource source, int threads, TileSink sink, CancellationToken cancellationToken = default)
     {
@@ -182,7 +180,7 @@ public static class ParallelTiles
         {
             lock (_lock)
             {
-                while (!_isEnded && _reads.Count >= _threads.Length * TilesPerThread)
+                while (!_isEnded && _reads.Count > _threads.Length)
                 {
                     Monitor.Wait(_lock);
                 }

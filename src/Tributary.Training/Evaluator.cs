@@ -11,7 +11,7 @@ public static class Evaluator
     /// <summary>Measures the mean loss per response token over all records; NaN where the model's weights are broken.</summary>
     /// <exception cref="ArgumentException">The dataset does not fit the model, or there are not 1 to 256 threads.</exception>
     /// <exception cref="OperationCanceledException">It was cancelled; that is looked at between batches.</exception>
-    public static EvaluationResult Evaluate(LlamaModel model, InstructionDataset dataset, int threads, CancellationToken cancellationToken)
+    public static EvaluationResult Evaluate(TrainableModel model, InstructionDataset dataset, int threads, CancellationToken cancellationToken)
     {
         new TrainingOptions { Threads = threads }.Validate();
         dataset.RequireFits(model.Config);

@@ -13,12 +13,23 @@ public sealed record TrainingProgress(int Step, int Steps, double Loss, long Tok
 /// <param name="Samples">The records trained on, each as often as it was.</param>
 /// <param name="Tokens">The tokens trained on, prompt and response.</param>
 /// <param name="ResponseTokens">Those among them that counted in the loss.</param>
-public sealed record TrainingResult(double MeanLoss, int Steps, long Samples, long Tokens, long ResponseTokens);
+public sealed record TrainingResult(double MeanLoss, int Steps, long Samples, long Tokens, long ResponseTokens)
+{
+    /// <summary>Whether an <see cref="EarlyStop"/> ended it.</summary>
+    public bool StoppedEarly { get; init; }
+
+    /// <summary>The steps among those done that a checkpoint had.</summary>
+    public int StepsResumed { get; init; }
+}
 
 /// <summary>The loss of a model on a dataset.</summary>
 /// <param name="MeanLoss">Mean cross-entropy per response token, in nats.</param>
 /// <param name="ResponseTokens">The response tokens it is the mean of.</param>
-public sealed record EvaluationResult(double MeanLoss, long ResponseTokens);
+public sealed record EvaluationResult(double MeanLoss, long ResponseTokens)
+{
+    /// <summary>e to the mean loss: among how many equally likely tokens the model seems to choose.</summary>
+    public double Perplexity => Math.Exp(MeanLoss);
+}
 
 /// <summary>The loss or the gradients are no longer numbers. The message says at which step, and what to do.</summary>
 public sealed class TrainingDivergedException : Exception

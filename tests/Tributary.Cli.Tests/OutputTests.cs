@@ -20,6 +20,14 @@ public sealed class OutputTests
     [InlineData(3661, "1:01:01")]
     public void Times_are_shown_as_people_read_them(double seconds, string expected) => Output.Time(seconds).ShouldBe(expected);
 
+    [Theory]
+    [InlineData(0, "0")]
+    [InlineData(999.4, "999")]
+    [InlineData(999.6, "1.0k")]
+    [InlineData(4120, "4.1k")]
+    [InlineData(999_960, "1.0M")]
+    public void Speeds_fit_into_a_narrow_column(double number, string expected) => Output.Short(number).ShouldBe(expected);
+
     [Fact]
     public void A_share_of_nothing_is_not_a_number() => Output.Percent(1, 0).ShouldBe("-");
 }

@@ -8,7 +8,7 @@ using Tributary.Training;
 
 namespace Tributary.Site.Tests;
 
-public sealed class BuiltinTrainerTests
+public sealed class BuiltinTrainerTests : IDisposable
 {
     // Few records and small steps: larger ones learn the sixteen by heart, and the held-out loss rises again.
     private static readonly Job Demo = new()
@@ -19,7 +19,25 @@ public sealed class BuiltinTrainerTests
         Train = new JobTraining { Epochs = 2, BatchSize = 4, SequenceLength = 128, LearningRate = 1e-4 },
     };
 
+    private readonly TempFolder _folder = new();
+
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>A setting, and the job with it.</summary>
+    public static TheoryData<string, JobTraining> Settings => new()
+    {
+        { "gradient_accumulation", Demo.Train with { GradientAccumulation = 2 } },
+        { "schedule", Demo.Train with { Schedule = JobSchedule.Linear } },
+        { "schedule", Demo.Train with { Schedule = JobSchedule.Cosine } },
+        { "warmup_steps", Demo.Train with { WarmupSteps = 12 } },
+        { "warmup_ratio", Demo.Train with { WarmupRatio = 0.5 } },
+        { "decay", Demo.Train with { Decay = JobDecay.Matrices } },
+        { "decay", Demo.Train with { Decay = JobDecay.All } },
+        { "proximal_mu", Demo.Train with { ProximalMu = 1 } },
+        { "early_stop", Demo.Train with { EarlyStop = new JobEarlyStop(1, 7) } },
+    };
+
+    public void Dispose() => _folder.Dispose();
 
     [Fact]
     public async Task The_held_out_loss_falls_over_a_few_rounds_on_real_records()
@@ -36,6 +54,9 @@ public sealed class BuiltinTrainerTests
             result.Metrics[MetricNames.HeldOutRecords].ShouldBe(4);
             result.Metrics[MetricNames.LocalLoss].ShouldBeLessThan(result.Metrics[MetricNames.ReceivedLoss]);
             result.Metrics[MetricNames.HeldOutTokens].ShouldBeGreaterThan(100);
+            result.Metrics[MetricNames.Steps].ShouldBe(8);
+            result.Metrics[MetricNames.ReceivedPerplexity].ShouldBe(Math.Exp(result.Metrics[MetricNames.ReceivedLoss]), 1e-6);
+            result.Metrics[MetricNames.LocalPerplexity].ShouldBe(Math.Exp(result.Metrics[MetricNames.LocalLoss]), 1e-6);
             result.Metrics.Values.ShouldAllBe(value => double.IsFinite(value));
             received.Add(result.Metrics[MetricNames.ReceivedLoss]);
             // What travels is a copy; the trainer's own model is overwritten by the next task.
@@ -82,7 +103,7 @@ public sealed class BuiltinTrainerTests
             {"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{% for m in messages %}{% if m.role == 'user' %}{{ bos_token + '[INST] ' + m.content + ' [/INST]' }}{% else %}{{ ' ' + m.content + ' ' + eos_token }}{% endif %}{% endfor %}"}
             """);
         using Checkpoint initial = Model();
-        using var trainer = new BuiltinTrainer("a", folder.Path, Repository.Shared("data/dolly-151.jsonl")!, recordsMax: 20, chat, threads: 2);
+        using var trainer = new BuiltinTrainer(Options("a") with { ModelFolder = folder.Path }, chat);
         TaskResult result = await ExecuteAsync(trainer, TaskNames.Train, chat, 1, initial);
         result.Metrics[MetricNames.LocalLoss].ShouldBeLessThan(result.Metrics[MetricNames.ReceivedLoss]);
         TaskResult other = await ExecuteAsync(plain, TaskNames.Evaluate, Demo, 1, initial);
@@ -140,6 +161,73 @@ public sealed class BuiltinTrainerTests
         await Should.ThrowAsync<OperationCanceledException>(trainer.ExecuteAsync(new TaskData(TaskNames.Train, Demo, 1, 0, initial), progress, stop.Token));
     }
 
+    [Theory]
+    [MemberData(nameof(Settings))]
+    public async Task A_setting_of_the_job_reaches_the_training(string setting, JobTraining train)
+    {
+        using Checkpoint initial = Model();
+        Job plain = Demo with { Train = Demo.Train with { WeightDecay = 0.1, LearningRate = 1e-2 } };
+        Job job = Demo with { Train = train with { WeightDecay = 0.1, LearningRate = 1e-2 } };
+        (await TrainAsync(job, 2, initial)).ShouldNotBe(await TrainAsync(plain, 2, initial), setting);
+    }
+
+    [Fact]
+    public async Task A_site_with_a_file_of_held_out_records_trains_on_all_others()
+    {
+        using var trainer = new BuiltinTrainer(Options("a") with { HeldOutPath = Repository.Shared("data/self-instruct-175.jsonl")! }, Demo);
+        using Checkpoint initial = Model();
+        TaskResult result = await ExecuteAsync(trainer, TaskNames.Train, Demo, 1, initial);
+        result.Metrics[MetricNames.TrainRecords].ShouldBe(20);
+        result.Metrics[MetricNames.HeldOutRecords].ShouldBe(175);
+        result.Metrics[MetricNames.LocalLoss].ShouldBeLessThan(result.Metrics[MetricNames.ReceivedLoss]);
+    }
+
+    [Fact]
+    public async Task A_kept_optimizer_outlives_the_process_and_a_round_that_is_done_again_begins_where_it_began()
+    {
+        Job keeping = Demo with { Train = Demo.Train with { OptimizerState = OptimizerState.Keep } };
+        using Checkpoint initial = Model();
+        byte[] first = await TrainAsync(keeping, 1, initial), second = await TrainAsync(keeping, 2, initial);
+        (await TrainAsync(keeping, 2, initial)).ShouldBe(second);
+        byte[] third = await TrainAsync(keeping, 3, initial);
+        Directory.GetFiles(_folder["work/demo"]).Select(Path.GetFileName).Order().ShouldBe(["optimizer-2.safetensors", "optimizer-3.safetensors"]);
+
+        // Without what was kept all three begin afresh, and the first of them always did.
+        (await TrainAsync(Demo, 1, initial)).ShouldBe(first);
+        (await TrainAsync(Demo, 2, initial)).ShouldNotBe(second);
+        (await TrainAsync(Demo, 3, initial)).ShouldNotBe(third);
+    }
+
+    [Theory]
+    [InlineData(2)]
+    [InlineData(5)]
+    public async Task A_site_that_was_ended_in_a_round_goes_on_from_its_checkpoint_and_gives_the_same_bytes(int step)
+    {
+        Job careful = Demo with { Train = Demo.Train with { CheckpointEvery = 2, OptimizerState = OptimizerState.Keep, Schedule = JobSchedule.Cosine } };
+        using Checkpoint initial = Model();
+        byte[] undisturbed = await TrainAsync(careful, 1, initial);
+        Directory.Delete(_folder["work"], recursive: true);
+        using (BuiltinTrainer trainer = Trainer(careful))
+        using (var stop = new CancellationTokenSource())
+        {
+            var progress = new Relay(said =>
+            {
+                if (said is { Phase: TaskPhase.Training } && said.Done == step)
+                {
+                    stop.Cancel();
+                }
+            });
+            await Should.ThrowAsync<OperationCanceledException>(trainer.ExecuteAsync(new TaskData(TaskNames.Train, careful, 1, 0, initial), progress, stop.Token));
+        }
+
+        var steps = new List<long>();
+        using BuiltinTrainer again = Trainer(careful);
+        TaskResult result = await again.ExecuteAsync(
+            new TaskData(TaskNames.Train, careful, 1, 0, initial), new Relay(said => { if (said.Phase == TaskPhase.Training) { steps.Add(said.Done); } }), Cancel);
+        steps[0].ShouldBe(step / 2 * 2 + 1, "the steps before the checkpoint are not done again");
+        AllBytes(result.Model!).ShouldBe(undisturbed);
+    }
+
     [Fact]
     public async Task Two_sites_train_a_model_together_over_real_connections()
     {
@@ -165,8 +253,26 @@ public sealed class BuiltinTrainerTests
         return folder;
     }
 
-    private static BuiltinTrainer Trainer(Job job, string site = "a") =>
-        new(site, ModelFolder(), Repository.Shared("data/dolly-151.jsonl")!, recordsMax: 20, job, threads: 2);
+    private static byte[] AllBytes(TensorSource model) => [.. model.Manifest.SelectMany(entry => model.ReadTensor(entry.Spec.Name))];
+
+    private BuiltinTrainerOptions Options(string site) => new()
+    {
+        Site = site,
+        ModelFolder = ModelFolder(),
+        DataPath = Repository.Shared("data/dolly-151.jsonl")!,
+        RecordsMax = 20,
+        WorkFolder = _folder["work"],
+        Threads = 2,
+    };
+
+    private BuiltinTrainer Trainer(Job job, string site = "a") => new(Options(site), job);
+
+    /// <summary>The bytes of a round's model, trained as by a site that was just started.</summary>
+    private async Task<byte[]> TrainAsync(Job job, int round, TensorSource model)
+    {
+        using BuiltinTrainer trainer = Trainer(job);
+        return AllBytes((await ExecuteAsync(trainer, TaskNames.Train, job, round, model)).Model!);
+    }
 
     private static Task<TaskResult> ExecuteAsync(BuiltinTrainer trainer, string task, Job job, int round, TensorSource model) =>
         trainer.ExecuteAsync(new TaskData(task, job, round, 0, model), new Relay(static _ => { }), Cancel);

@@ -21,7 +21,7 @@ public sealed class SiteAgentTests
         var heard = new TaskCompletionSource();
         var executor = new ScriptedExecutor(async (task, progress, token) =>
         {
-            progress.Report(new TaskProgress(TaskPhase.Training, 3, 10, 0.5));
+            progress.Report(new TaskProgress(TaskPhase.Training, 3, 10, 0.5, 4100));
             await heard.Task.WaitAsync(token);
             return ScriptedExecutor.Same(task);
         });
@@ -29,7 +29,7 @@ public sealed class SiteAgentTests
         (Task<JobRecord> job, ChannelReader<JobEvent> events) = server.Run(TestServer.Job("a"));
         for (int signs = 0; signs < 4;)
         {
-            if (await events.ReadAsync(Cancel) is SiteProgressed { Site: "a", Round: 1 } said && said.Progress == new TaskProgress(TaskPhase.Training, 3, 10, 0.5))
+            if (await events.ReadAsync(Cancel) is SiteProgressed { Site: "a", Round: 1 } said && said.Progress == new TaskProgress(TaskPhase.Training, 3, 10, 0.5, 4100))
             {
                 signs++;
             }

@@ -54,6 +54,7 @@ internal static class SimulateCommand
             File = file,
             ModelFolder = model ?? throw new UsageException($"{path}: names no model; add 'model: FOLDER' or give --model"),
             DataFolder = parsed.GetValue(Data)?.FullName ?? folder,
+            TrainerFolder = folder,
             OutFolder = parsed.GetValue(Out)?.FullName ?? string.Empty,
             Port = parsed.GetValue(Port),
         };

@@ -30,5 +30,13 @@ internal static class Output
 
     public static string Loss(double loss) => loss.ToString("0.0000", CultureInfo.InvariantCulture);
 
+    /// <summary>A number in few letters, such as <c>850</c>, <c>4.1k</c> or <c>2.0M</c>.</summary>
+    public static string Short(double number) => number switch
+    {
+        < 999.5 => string.Create(CultureInfo.InvariantCulture, $"{number:0}"),
+        < 999_950 => string.Create(CultureInfo.InvariantCulture, $"{number / 1e3:0.0}k"),
+        _ => string.Create(CultureInfo.InvariantCulture, $"{number / 1e6:0.0}M"),
+    };
+
     public static string Percent(long part, long whole) => whole == 0 ? "-" : string.Create(CultureInfo.InvariantCulture, $"{100.0 * part / whole:0.0} %");
 }

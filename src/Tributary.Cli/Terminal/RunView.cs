@@ -21,6 +21,7 @@ internal sealed class RunView
     private readonly List<(int Round, double Loss)> _losses = [];
     private int _round = 1;
     private string _task = "starting";
+    private string? _retried;
     private long _bytes;
     private long _messageBytes;
 
@@ -85,6 +86,10 @@ internal sealed class RunView
                     _bytes += result.BytesUp + (long)result.Metrics.GetValueOrDefault(MetricNames.BytesDown);
                     _sites[result.Site] = new SiteRow(new TaskProgress(TaskPhase.Done), result.Metrics.TryGetValue(MetricNames.LocalLoss, out double loss) ? loss : _sites[result.Site].Loss);
                     break;
+                case TaskRetried retried:
+                    _sites[retried.Site] = _sites[retried.Site] with { Progress = new TaskProgress(TaskPhase.Waiting) };
+                    _retried = $"{retried.Site} tries again, since {retried.Reason.Split('\n')[0]}";
+                    break;
                 case MergeStarted:
                     _task = "merging the updates";
                     break;
@@ -104,9 +109,14 @@ internal sealed class RunView
             string which = known.Round == 0 ? "initial model" : $"round {known.Round} of {_simulation.Job.Rounds}";
             _console.WriteLine($"[{elapsed}] {which}: held-out loss {Output.Loss(known.Loss)}, {Output.Bytes(_bytes)} moved");
         }
+        else if (happened is TaskRetried retried)
+        {
+            _console.WriteLine($"[{elapsed}] round {retried.Round}: {retried.Site} tries its task again, since {retried.Reason}");
+        }
         else if (happened is ResultCounted result && result.Metrics.TryGetValue(MetricNames.TrainLoss, out double loss))
         {
-            _console.WriteLine($"[{elapsed}] round {result.Round}: {result.Site} trained, loss {Output.Loss(loss)}, sent {Output.Bytes(result.BytesUp)}");
+            string speed = result.Metrics.TryGetValue(MetricNames.TokensPerSecond, out double tokens) ? $", {Output.Short(tokens)} tokens/s" : string.Empty;
+            _console.WriteLine($"[{elapsed}] round {result.Round}: {result.Site} trained, loss {Output.Loss(loss)}{speed}, sent {Output.Bytes(result.BytesUp)}");
         }
     }
 
@@ -123,10 +133,13 @@ internal sealed class RunView
         lock (_lock)
         {
             Table table = new Table().Border(TableBorder.Rounded).BorderColor(Color.Grey)
-                .AddColumn("site").AddColumn(new TableColumn("doing").Width(12)).AddColumn(new TableColumn("progress").Width(34)).AddColumn(new TableColumn("loss").RightAligned().Width(8));
+                .AddColumn("site").AddColumn(new TableColumn("doing").Width(12)).AddColumn(new TableColumn("progress").Width(28))
+                .AddColumn(new TableColumn("tokens/s").RightAligned().Width(8)).AddColumn(new TableColumn("loss").RightAligned().Width(8));
             foreach ((string site, SiteRow row) in _sites)
             {
-                table.AddRow(new Text(site), new Text(Doing(row.Progress.Phase)), Bar(row.Progress), new Text(row.Loss is { } loss ? Output.Loss(loss) : string.Empty));
+                string speed = row.Progress.TokensPerSecond is { } tokens ? Output.Short(tokens) : string.Empty;
+                string loss = row.Loss is { } latest ? Output.Loss(latest) : string.Empty;
+                table.AddRow(new Text(site), new Text(Doing(row.Progress.Phase)), Bar(row.Progress), new Text(speed), new Text(loss));
             }
 
             int rounds = _simulation.Job.Rounds;
@@ -139,6 +152,11 @@ internal sealed class RunView
                 new Markup($"[bold]{round}[/]  {Markup.Escape(_task)}   {Output.Bytes(_bytes)} moved, {Output.Bytes(_messageBytes)} a message   [grey]{Output.Time(elapsed)}{left}[/]"),
                 table,
             };
+            if (_retried is not null)
+            {
+                lines.Add(new Text(_retried));
+            }
+
             if (_losses.Count > 0)
             {
                 lines.Add(new Text("held-out loss  " + string.Join(" → ", _losses.TakeLast(8).Select(known => Output.Loss(known.Loss)))));
@@ -157,7 +175,7 @@ internal sealed class RunView
             return new Markup(string.Empty);
         }
 
-        const int Width = 16;
+        const int Width = 10;
         int full = (int)(Width * Math.Min(progress.Done, progress.Total) / progress.Total);
         string figures = progress.Phase == TaskPhase.Training ? $"step {progress.Done} of {progress.Total}" : $"{Output.Bytes(progress.Done)}";
         return new Markup($"[green]{new string('━', full)}[/][grey]{new string('━', Width - full)}[/] {figures}");

@@ -18,6 +18,9 @@ public sealed class MessageFile : TensorSource
         Manifest = MessageFormat.Interpret(file.Header, file.Path);
     }
 
+    /// <summary>The file's path.</summary>
+    public string Path => _file.Path;
+
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 

@@ -1,3 +1,6 @@
+using System.Collections.ObjectModel;
+using System.Text.Json;
+
 namespace Tributary.Federation.Jobs;
 
 /// <summary>
@@ -35,6 +38,11 @@ public sealed record Job
 
     /// <summary>How long a site may say nothing during a round before it counts as dead.</summary>
     public TimeSpan SiteTimeout { get; init; } = TimeSpan.FromSeconds(60);
+
+    /// <summary>
+    /// How often a site may try a task of a step again that it failed for a reason that may pass, as when its trainer's process was killed.
+    /// </summary>
+    public int TaskRetries { get; init; } = 1;
 
     /// <summary>How the sites train.</summary>
     public JobTraining Train { get; init; } = new();
@@ -81,11 +89,20 @@ public enum RecordTemplate
 /// <summary>How a site trains between receiving a model and sending its update.</summary>
 public sealed record JobTraining
 {
+    /// <summary>The trainer, by a name that the sites offer it under (<see cref="TrainerOffer"/>).</summary>
+    public string Trainer { get; init; } = TrainerOffer.Builtin;
+
+    /// <summary>What that trainer is told beside the settings here, by name: any JSON, but only what the sites' offers allow.</summary>
+    public IReadOnlyDictionary<string, JsonElement> Options { get; init; } = ReadOnlyDictionary<string, JsonElement>.Empty;
+
     /// <summary>Passes over the site's records in each round.</summary>
     public int Epochs { get; init; } = 1;
 
-    /// <summary>Records in a step.</summary>
+    /// <summary>Records that are worked on together.</summary>
     public int BatchSize { get; init; } = 8;
+
+    /// <summary>Batches in a step, as if they were one.</summary>
+    public int GradientAccumulation { get; init; } = 1;
 
     /// <summary>The longest record in tokens, at least 64; of longer ones the middle of the prompt is left out.</summary>
     public int SequenceLength { get; init; } = 256;
@@ -93,12 +110,36 @@ public sealed record JobTraining
     /// <summary>The template of records. In either the loss counts the response and what ends it.</summary>
     public RecordTemplate Template { get; init; } = RecordTemplate.Plain;
 
-    /// <summary>AdamW's step size.</summary>
+    /// <summary>AdamW's step size, where the schedule is highest.</summary>
     public double LearningRate { get; init; } = 1e-3;
+
+    /// <summary>How the learning rate goes on after the warm-up, over all rounds of the job.</summary>
+    public JobSchedule Schedule { get; init; }
+
+    /// <summary>The steps, of all of the job's at a site, in which the learning rate rises from 0.</summary>
+    public int WarmupSteps { get; init; }
+
+    /// <summary>Those steps as a share of all; only one of the two is not 0.</summary>
+    public double WarmupRatio { get; init; }
 
     /// <summary>AdamW's decoupled weight decay.</summary>
     public double WeightDecay { get; init; } = 0.01;
 
+    /// <summary>What decays.</summary>
+    public JobDecay Decay { get; init; }
+
     /// <summary>The largest global gradient norm; larger ones are scaled down to it.</summary>
     public double ClipNorm { get; init; } = 1;
+
+    /// <summary>FedProx's mu: how strongly a site is held to the model that it received; 0 for plain FedAvg.</summary>
+    public double ProximalMu { get; init; }
+
+    /// <summary>What becomes of the optimizer's state between two rounds.</summary>
+    public OptimizerState OptimizerState { get; init; }
+
+    /// <summary>When a site ends a round's training early; null for never.</summary>
+    public JobEarlyStop? EarlyStop { get; init; }
+
+    /// <summary>The steps from one checkpoint of a round's training to the next, for a site that is killed; 0 for none.</summary>
+    public int CheckpointEvery { get; init; }
 }

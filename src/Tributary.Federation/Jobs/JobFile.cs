@@ -7,7 +7,11 @@ namespace Tributary.Federation.Jobs;
 /// <param name="Name">The site's name.</param>
 /// <param name="Data">Its records: a JSONL file, relative to the job file or to the folder given with --data.</param>
 /// <param name="Records">Take only that many of the file's first records; null for all.</param>
-public sealed record JobFileSite(string Name, string Data, int? Records);
+/// <param name="HeldOut">
+/// The records that the loss is measured on: a JSONL file of their own, relative as <paramref name="Data"/> is; null where they are a share
+/// of it.
+/// </param>
+public sealed record JobFileSite(string Name, string Data, int? Records, string? HeldOut = null);
 
 /// <summary>A job file: the job, and where a simulation finds its model and data.</summary>
 public sealed record JobFile
@@ -24,6 +28,9 @@ public sealed record JobFile
     /// <summary>The sites, sorted by name.</summary>
     public required IReadOnlyList<JobFileSite> Sites { get; init; }
 
+    /// <summary>The trainers that its sites offer beside the one inside, sorted by name.</summary>
+    public IReadOnlyList<TrainerOffer> Trainers { get; init; } = [];
+
     /// <summary>Reads a job file.</summary>
     /// <param name="yaml">Its text.</param>
     /// <param name="name">What to call it in errors.</param>
@@ -33,6 +40,7 @@ public sealed record JobFile
         var errors = new List<JobFileError>();
         YamlMap map = YamlMap.Load(yaml, name, errors);
         JobFileSite[] sites = ReadSites(map);
+        TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
         var job = new Job
         {
@@ -46,7 +54,8 @@ public sealed record JobFile
             Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
             SiteTimeout = map.Number("site_timeout", 0, 86_400, inclusive: false) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.SiteTimeout,
-            Train = ReadTraining(map.Map("train"), defaults.Train),
+            TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
+            Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
         };
         if (job.Name.Length > 0)
         {
@@ -55,7 +64,7 @@ public sealed record JobFile
 
         string? model = map.Text("model");
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites } : throw new JobFileException(name, errors);
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Trainers = trainers } : throw new JobFileException(name, errors);
     }
 
     private static JobFileSite[] ReadSites(YamlMap map)
@@ -73,7 +82,7 @@ public sealed record JobFile
             if (sites.Map(site) is { } options)
             {
                 string data = options.Text("data") ?? options.Missing("data", $"the JSONL file with the records of site '{site}'");
-                read.Add(new JobFileSite(site, data, (int?)options.Integer("records", 1, int.MaxValue)));
+                read.Add(new JobFileSite(site, data, (int?)options.Integer("records", 1, int.MaxValue), options.Text("held_out")));
                 options.RefuseOtherKeys();
             }
         }
@@ -100,7 +109,7 @@ public sealed record JobFile
         return new JobPrecision(task, result);
     }
 
-    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults)
+    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[] trainers)
     {
         if (map is null)
         {
@@ -109,15 +118,58 @@ public sealed record JobFile
 
         var training = new JobTraining
         {
+            Trainer = map.Text("trainer") ?? defaults.Trainer,
+            Options = map.Json("options") ?? defaults.Options,
             Epochs = (int)(map.Integer("epochs", 1, 10_000) ?? defaults.Epochs),
             BatchSize = (int)(map.Integer("batch_size", 1, 65_536) ?? defaults.BatchSize),
+            GradientAccumulation = (int)(map.Integer("gradient_accumulation", 1, 65_536) ?? defaults.GradientAccumulation),
             SequenceLength = (int)(map.Integer("sequence_length", 64, 1_048_576) ?? defaults.SequenceLength),
             Template = map.Choice<RecordTemplate>("template") ?? defaults.Template,
             LearningRate = map.Number("learning_rate", 0, 10, inclusive: false) ?? defaults.LearningRate,
+            Schedule = map.Choice<JobSchedule>("schedule") ?? defaults.Schedule,
+            WarmupSteps = (int)(map.Integer("warmup_steps", 0, 1_000_000) ?? defaults.WarmupSteps),
+            WarmupRatio = map.Number("warmup_ratio", 0, 1, inclusive: true) ?? defaults.WarmupRatio,
             WeightDecay = map.Number("weight_decay", 0, 1, inclusive: true) ?? defaults.WeightDecay,
+            Decay = map.Choice<JobDecay>("decay") ?? defaults.Decay,
             ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false) ?? defaults.ClipNorm,
+            ProximalMu = map.Number("proximal_mu", 0, 1e6, inclusive: true) ?? defaults.ProximalMu,
+            OptimizerState = map.Choice<OptimizerState>("optimizer_state") ?? defaults.OptimizerState,
+            EarlyStop = ReadEarlyStop(map.Map("early_stop")),
+            CheckpointEvery = (int)(map.Integer("checkpoint_every", 1, int.MaxValue) ?? defaults.CheckpointEvery),
         };
+        if (TrainerOffer.Refuse(training, trainers) is { } reason)
+        {
+            map.Wrong(training.Options.Count > 0 && TrainerOffer.Refuse(training with { Options = defaults.Options }, trainers) is null ? "options" : "trainer", reason);
+        }
+
+        if (training is { WarmupSteps: > 0, WarmupRatio: > 0 })
+        {
+            map.Wrong("warmup_ratio", "'warmup_steps' is given too, and the warm-up has one length; remove one of them");
+        }
+
         map.RefuseOtherKeys();
         return training;
+    }
+
+    private static JobEarlyStop? ReadEarlyStop(YamlMap? map)
+    {
+        if (map is null)
+        {
+            return null;
+        }
+
+        var read = new JobEarlyStop((int)(map.Integer("patience", 1, 10_000) ?? 0), (int)(map.Integer("every", 1, int.MaxValue) ?? 0));
+        if (read.Patience == 0)
+        {
+            map.Missing("patience", "the measurements in a row without a lower held-out loss after which a site stops");
+        }
+
+        if (read.Every == 0)
+        {
+            map.Missing("every", "the steps after which the held-out loss is measured");
+        }
+
+        map.RefuseOtherKeys();
+        return read;
     }
 }

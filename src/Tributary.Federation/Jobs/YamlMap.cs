@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.Json;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
@@ -80,6 +81,48 @@ internal sealed class YamlMap
         return null;
     }
 
+    /// <summary>A list of texts, at least one.</summary>
+    public string[]? Texts(string key)
+    {
+        if (!Find(key, out YamlNode? node))
+        {
+            return null;
+        }
+
+        if (node is YamlSequenceNode { Children.Count: > 0 } list && list.Children.All(child => child is YamlScalarNode { Value.Length: > 0 }))
+        {
+            return [.. list.Children.Select(child => child.ToString())];
+        }
+
+        Add(node!, $"'{key}' should be a list of texts, such as [a, b]");
+        return null;
+    }
+
+    /// <summary>Any values by name, as JSON.</summary>
+    public Dictionary<string, JsonElement>? Json(string key) =>
+        Map(key)?._values.ToDictionary(pair => pair.Key, pair => YamlJson.Convert(pair.Value.Value), StringComparer.Ordinal);
+
+    /// <summary>A time above 0, as in <c>90s</c>, <c>10m</c> or <c>2h</c>; a number alone is seconds.</summary>
+    public TimeSpan? Duration(string key)
+    {
+        if (Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        const double SecondsMax = 30 * 86_400; // a timer of .NET takes some weeks
+        double unit = text[^1] switch { 'm' => 60, 'h' => 3600, _ => 1 };
+        string number = text.TrimEnd('s', 'm', 'h');
+        if (text.Length - number.Length <= 1 && double.TryParse(number, NumberStyles.Float, CultureInfo.InvariantCulture, out double value)
+            && value > 0 && value * unit <= SecondsMax)
+        {
+            return TimeSpan.FromSeconds(value * unit);
+        }
+
+        Add(_values[key].Value, $"'{key}' is '{text}', but should be a time above 0 and up to 30 days, such as 90s, 10m or 2h");
+        return null;
+    }
+
     public long? Integer(string key, long min, long max)
     {
         if (Text(key) is not { } text)
@@ -156,6 +199,9 @@ internal sealed class YamlMap
             Add(_values[key].Key, reason);
         }
     }
+
+    /// <summary>Notes what is wrong with a key that is there, or with the whole where it is not.</summary>
+    public void Wrong(string key, string message) => Add(_values.TryGetValue(key, out (YamlNode Key, YamlNode Value) pair) ? pair.Key : _node, message);
 
     public void RefuseOtherKeys()
     {

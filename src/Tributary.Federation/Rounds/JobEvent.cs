@@ -24,6 +24,12 @@ public sealed record SiteProgressed(int Round, string Site, TaskProgress Progres
 /// <param name="Metrics">What it measured.</param>
 public sealed record ResultCounted(int Round, string Site, long BytesUp, IReadOnlyDictionary<string, double> Metrics) : JobEvent(Round);
 
+/// <summary>A site could not do its task, and tries it again.</summary>
+/// <param name="Round">The round.</param>
+/// <param name="Site">The site.</param>
+/// <param name="Reason">Why it could not, in the site's words.</param>
+public sealed record TaskRetried(int Round, string Site, string Reason) : JobEvent(Round);
+
 /// <summary>The server begins to merge the updates of a round.</summary>
 public sealed record MergeStarted(int Round) : JobEvent(Round);
 

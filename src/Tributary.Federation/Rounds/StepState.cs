@@ -31,16 +31,22 @@ public sealed class StepState
     private readonly SortedDictionary<string, Part> _parts = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly TimeSpan _siteTimeout;
+    private readonly int _retries;
     private string? _broken;
 
     /// <summary>Opens a step.</summary>
-    public StepState(IEnumerable<string> sites, TimeSpan siteTimeout, TimeProvider time)
+    /// <param name="sites">The sites that take part.</param>
+    /// <param name="siteTimeout">How long a site may say nothing.</param>
+    /// <param name="retries">How often a site may try again after failing for a reason that may pass.</param>
+    /// <param name="time">Measures silence.</param>
+    public StepState(IEnumerable<string> sites, TimeSpan siteTimeout, int retries, TimeProvider time)
     {
         _time = time;
         _siteTimeout = siteTimeout;
+        _retries = retries;
         foreach (string site in sites)
         {
-            _parts.Add(site, new Part(SiteState.Waiting, time.GetTimestamp(), new TaskProgress(TaskPhase.Waiting), null));
+            _parts.Add(site, new Part(SiteState.Waiting, time.GetTimestamp(), new TaskProgress(TaskPhase.Waiting)));
         }
     }
 
@@ -67,7 +73,32 @@ public sealed class StepState
 
     /// <summary>The site cannot do the task.</summary>
     public void Fail(string site, string reason) =>
-        Move(site, part => part.State == SiteState.Counted ? part : part with { State = SiteState.Failed, Reason = reason });
+        Move(site, part => part.State == SiteState.Counted ? part : part with { State = SiteState.Failed, Reason = part.Failures == 0 ? reason : $"{reason} (in {part.Failures + 1} attempts)" });
+
+    /// <summary>An attempt at the task failed for a reason that may pass: the site gets the task again, or has failed where it may not try once more.</summary>
+    /// <param name="site">The site.</param>
+    /// <param name="attempt">The attempt; said of the same one again, as where an answer was lost, it changes nothing.</param>
+    /// <param name="reason">Why it failed.</param>
+    /// <returns>Whether the site gets the task again for this.</returns>
+    public bool Retry(string site, int attempt, string reason)
+    {
+        lock (_lock)
+        {
+            if (!_parts.TryGetValue(site, out Part? part) || part.State is not (SiteState.Waiting or SiteState.Working) || attempt <= part.FailedAttempt)
+            {
+                return false;
+            }
+
+            if (part.Failures == _retries)
+            {
+                Fail(site, reason);
+                return false;
+            }
+
+            _parts[site] = new Part(SiteState.Waiting, _time.GetTimestamp(), new TaskProgress(TaskPhase.Waiting)) { Failures = part.Failures + 1, FailedAttempt = attempt };
+            return true;
+        }
+    }
 
     /// <summary>The server itself cannot go on with the step, as with a full disk.</summary>
     public void Break(string reason)
@@ -119,7 +150,16 @@ public sealed class StepState
         }
     }
 
-    private sealed record Part(SiteState State, long Heard, TaskProgress Progress, string? Reason);
+    private sealed record Part(SiteState State, long Heard, TaskProgress Progress)
+    {
+        public string? Reason { get; init; }
+
+        /// <summary>How often it failed and was given the task again.</summary>
+        public int Failures { get; init; }
+
+        /// <summary>The attempt that failed last.</summary>
+        public int FailedAttempt { get; init; }
+    }
 }
 
 /// <summary>A step cannot be closed because the server cannot go on.</summary>

@@ -37,4 +37,7 @@ public sealed class TaskFailedException : Exception
         : base(message, inner)
     {
     }
+
+    /// <summary>Whether the same task may be done when it is tried again, as where a process of the site's was killed.</summary>
+    public bool IsTransient { get; init; }
 }

@@ -42,6 +42,18 @@ public static class MetricNames
     /// <summary>The held-out loss of the model as trained.</summary>
     public const string LocalLoss = "local_loss";
 
+    /// <summary>e to the power of <see cref="ReceivedLoss"/>.</summary>
+    public const string ReceivedPerplexity = "received_perplexity";
+
+    /// <summary>e to the power of <see cref="LocalLoss"/>.</summary>
+    public const string LocalPerplexity = "local_perplexity";
+
+    /// <summary>Steps of the optimizer.</summary>
+    public const string Steps = "steps";
+
+    /// <summary>Tokens trained on in a second, as last told.</summary>
+    public const string TokensPerSecond = "tokens_per_second";
+
     /// <summary>Tokens trained on.</summary>
     public const string Tokens = "tokens";
 

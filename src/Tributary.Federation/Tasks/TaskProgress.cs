@@ -27,4 +27,5 @@ public enum TaskPhase
 /// <param name="Done">Steps, records or bytes done in this phase.</param>
 /// <param name="Total">Steps, records or bytes of this phase; 0 while unknown.</param>
 /// <param name="Loss">The latest loss, where there is one.</param>
-public sealed record TaskProgress(TaskPhase Phase, long Done = 0, long Total = 0, double? Loss = null);
+/// <param name="TokensPerSecond">Tokens trained on in a second, where it is known.</param>
+public sealed record TaskProgress(TaskPhase Phase, long Done = 0, long Total = 0, double? Loss = null, double? TokensPerSecond = null);

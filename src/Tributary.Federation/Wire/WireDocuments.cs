@@ -44,7 +44,9 @@ public sealed record UploadDocument(long Length, int PartBytes);
 
 /// <summary>A site cannot do a task.</summary>
 /// <param name="Reason">Why, and what to do.</param>
-public sealed record FailureDocument(string Reason);
+/// <param name="IsTransient">Whether the same task may be done when it is tried again.</param>
+/// <param name="Attempt">The attempt that failed.</param>
+public sealed record FailureDocument(string Reason, bool IsTransient = false, int Attempt = 1);
 
 /// <summary>The addresses of the server's interface, below its base address.</summary>
 public static class Routes

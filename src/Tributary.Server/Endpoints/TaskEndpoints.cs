@@ -108,13 +108,21 @@ internal static class TaskEndpoints
             return;
         }
 
-        if (FindStep(context, server) is not var (_, open))
+        if (FindStep(context, server) is not var (run, open))
         {
             await Problem.StepNotOpenAsync(context, server);
             return;
         }
 
-        open.State.Fail(context.Site(), failure.Reason);
+        if (!failure.IsTransient)
+        {
+            open.State.Fail(context.Site(), failure.Reason);
+        }
+        else if (open.State.Retry(context.Site(), failure.Attempt, failure.Reason))
+        {
+            run.Report(new TaskRetried(open.Round, context.Site(), failure.Reason));
+        }
+
         open.Signal();
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }

@@ -181,13 +181,13 @@ internal sealed class JobRun : ControllerContext, IDisposable
 
     private async Task CollectAsync(TaskRequest request, StepRow? row, CancellationToken cancellationToken)
     {
-        var state = new StepState(Job.Sites, Job.SiteTimeout, _time);
+        var state = new StepState(Job.Sites, Job.SiteTimeout, Job.TaskRetries, _time);
         foreach (ResultRow result in _journal.Results(Job.Name).Where(result => result.Round == request.Round && result.Step == request.Step))
         {
             state.Count(result.Site);
         }
 
-        if (row is null && _broadcast.MustEncode(request))
+        if (row is null && !_broadcast.IsStored(request))
         {
             _report(new StepEncoding(request.Round, request.Task));
         }

@@ -29,8 +29,12 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     /// <summary>The shadows that sites may need: of the step that is open, and the one before it as its base.</summary>
     public IReadOnlyList<string> Held => [.. journal.Steps(job.Name).TakeLast(2).Select(row => folder.Shadow(row.Round, row.Step))];
 
-    /// <summary>Whether a step's message has to be encoded, or lies in files already.</summary>
-    public bool MustEncode(TaskRequest request) => !IsStored(request);
+    /// <summary>
+    /// Whether a step's message lies in files already and need not be encoded: the initial model stays where it is for the whole job; of
+    /// later ones only weights are sent as they lie.
+    /// </summary>
+    public bool IsStored(TaskRequest request) =>
+        (job.Exchange == Exchange.Weights || request.Model.Round == 0) && _taskOut.Apply(request.Model.Weights).IsStored;
 
     /// <summary>
     /// Offers a step's message: from where it lies if no filter changes it, or else encoded into a file while the sites fetch it already.
@@ -78,10 +82,6 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     }
 
     private static string Name(TaskRequest request) => $"round-{request.Round:D5}-{request.Step}";
-
-    /// <summary>The initial model stays where it is for the whole job; of later ones only weights are sent as they lie.</summary>
-    private bool IsStored(TaskRequest request) =>
-        (job.Exchange == Exchange.Weights || request.Model.Round == 0) && _taskOut.Apply(request.Model.Weights).IsStored;
 
     /// <summary>Where changes are sent, the step whose shadow a step's message is against; null for the first.</summary>
     private StepRow? Before(StepRow? row)

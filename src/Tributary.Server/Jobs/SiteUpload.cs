@@ -35,7 +35,7 @@ internal sealed class SiteUpload(string path) : IDisposable
                 return null;
             }
 
-            if (Find(attempt) is { } begun)
+            if (Find(attempt) is { } begun && begun.Layout == layout)
             {
                 return begun;
             }

@@ -69,6 +69,20 @@ public sealed record ModelPreset(string Name, ModelArchitecture Architecture, DT
             BosToken = 1,
             EosToken = 2,
         }),
+        new("stories15m", DType: DType.F32, Architecture: new LlamaArchitecture
+        {
+            Vocabulary = 32000,
+            Layers = 6,
+            Heads = 6,
+            HeadLength = 48,
+            KeyValueHeads = 6,
+            Intermediate = 768,
+            Positions = 256,
+            SeparateHead = false,
+            RopeTheta = 10000,
+            BosToken = 1,
+            EosToken = 2,
+        }),
     ];
 
     /// <summary>The tensors.</summary>

@@ -8,9 +8,10 @@ public sealed class InstructionDataset
     private static readonly UTF8Encoding Strict = new(encoderShouldEmitUTF8Identifier: false, throwOnInvalidBytes: true);
 
     private readonly TrainingExample[] _examples;
-    private readonly Tokenizer _tokenizer;
+    private readonly Tokenizer? _tokenizer;
 
-    private InstructionDataset(TrainingExample[] examples, Tokenizer tokenizer, int sequenceLength)
+    /// <summary>Records that are tokens already, of that tokenizer; of the model's own where there is none.</summary>
+    internal InstructionDataset(TrainingExample[] examples, Tokenizer? tokenizer, int sequenceLength)
     {
         _examples = examples;
         _tokenizer = tokenizer;
@@ -117,7 +118,7 @@ public sealed class InstructionDataset
     /// <summary>Refuses a model that these tokens are not for.</summary>
     internal void RequireFits(LlamaConfig config)
     {
-        _tokenizer.RequireFits(config);
+        _tokenizer?.RequireFits(config);
         if (SequenceLength > config.PositionsMax)
         {
             throw new ArgumentException(
@@ -127,6 +128,18 @@ public sealed class InstructionDataset
 
     /// <summary>The most rows that any batch of that many records can have.</summary>
     internal int RowsMax(int batchSize) => _examples.Select(example => example.Rows).OrderDescending().Take(batchSize).Sum();
+
+    /// <summary>The tokens of some records that count in the loss.</summary>
+    internal int Responses(ReadOnlySpan<int> indices)
+    {
+        int count = 0;
+        foreach (int index in indices)
+        {
+            count += _examples[index].Responses;
+        }
+
+        return count;
+    }
 
     /// <summary>Puts some records into a batch and returns the number of their tokens.</summary>
     internal long FillBatch(TokenBatch batch, ReadOnlySpan<int> indices)

@@ -9,6 +9,9 @@ internal sealed record TrainingExample(int[] Tokens, int ResponseStart, bool Tru
     /// <summary>The rows it takes in a batch: the last token predicts nothing.</summary>
     public int Rows => Tokens.Length - 1;
 
+    /// <summary>The tokens that count in the loss.</summary>
+    public int Responses => Tokens.Length - ResponseStart;
+
     /// <summary>
     /// Joins the tokens of a record. Where they are too many, the middle of the prompt's body is left out: its beginning says what to
     /// do, its end is the latest turn or what it is done with. The response gives way, from its end and without an eos then, only

@@ -1,3 +1,6 @@
+using System.Text.Json;
+using Tributary.Tensors.Checkpoints;
+
 namespace Tributary.Training;
 
 /// <summary>The sizes and constants of a Llama, as its config.json gives them.</summary>
@@ -53,4 +56,13 @@ public sealed record LlamaConfig
     /// hidden_act other than silu, attention_bias, mlp_bias, a rope_type other than llama3.
     /// </exception>
     public static LlamaConfig Load(string folder) => LlamaConfigReader.Read(folder);
+
+    /// <summary>The sizes of a well-known model.</summary>
+    /// <param name="preset">A Llama.</param>
+    /// <exception cref="ModelFormatException">It is of another kind.</exception>
+    public static LlamaConfig Of(ModelPreset preset)
+    {
+        using var document = JsonDocument.Parse(preset.Architecture.Config(preset.DType).ToJsonString());
+        return LlamaConfigReader.Read(preset.Name, document.RootElement);
+    }
 }

@@ -21,7 +21,13 @@ internal sealed class LlamaConfigReader
     {
         string path = Path.Combine(folder, "config.json");
         using JsonDocument document = CheckpointJson.Read(path, "a Llama checkpoint folder in Hugging Face's layout has one");
-        var reader = new LlamaConfigReader(path, document.RootElement);
+        return Read(path, document.RootElement);
+    }
+
+    /// <summary>Reads a document that is there already; the path is for errors.</summary>
+    public static LlamaConfig Read(string path, JsonElement root)
+    {
+        var reader = new LlamaConfigReader(path, root);
         reader.RefuseUnsupported();
         return reader.Config();
     }

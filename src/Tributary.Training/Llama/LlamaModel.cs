@@ -4,27 +4,30 @@ using Tributary.Training.Memory;
 namespace Tributary.Training;
 
 /// <summary>A Llama's weights in fp32 memory: what is trained, evaluated and generates text.</summary>
-/// <remarks>Not for several threads at once: train, evaluate, generate or overwrite a model one after the other.</remarks>
-public sealed class LlamaModel : IDisposable
+/// <remarks>Not for several threads at once, but for reading: train, evaluate, generate or overwrite a model one after the other.</remarks>
+public sealed class LlamaModel : TrainableModel
 {
     /// <summary>Allocates; the view has the tensors in the order given, or in that of LlamaForCausalLM.</summary>
     private LlamaModel(LlamaConfig config, IEnumerable<string>? order)
     {
         Config = config;
         Tensors = new LlamaTensors(config);
-        Weights = new LlamaWeights(Tensors, order ?? Tensors.All.Select(tensor => tensor.Name));
+        var byName = Tensors.All.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
+        byName.TryAdd(LlamaTensors.HeadName, Tensors.All[0]); // a tied head's name is another name of the embedding
+        Weights = new ParameterView((order ?? Tensors.All.Select(tensor => tensor.Name)).Where(byName.ContainsKey).Select(name => (name, byName[name])));
     }
 
-    /// <summary>The model's sizes and constants.</summary>
-    public LlamaConfig Config { get; }
+    /// <inheritdoc/>
+    public override LlamaConfig Config { get; }
 
-    /// <summary>
-    /// The weights as a source, dense F32, in the order of the source they were loaded from. It is a view: it gives what the weights
-    /// are when a tile is read, and nothing is copied before. It lives as long as the model.
-    /// </summary>
-    public TensorSource Weights { get; }
+    /// <summary>All weights, in the order of the source they were loaded from; a view, as of every <see cref="TrainableModel"/>.</summary>
+    public override TensorSource Weights { get; }
 
     internal LlamaTensors Tensors { get; }
+
+    internal override LlamaTensors Llama => Tensors;
+
+    internal override ParameterSet Trained => Tensors;
 
     /// <summary>Refuses tensors that are not those of a Llama of this configuration, before anything is read.</summary>
     /// <exception cref="TensorFormatException">A tensor is missing, not expected, misshapen, or not of a float type.</exception>
@@ -66,7 +69,7 @@ public sealed class LlamaModel : IDisposable
         {
             for (long i = 0; i < tensor.Buffer.Length; i++)
             {
-                tensor.Buffer.Span(i, 1)[0] = tensor.IsMatrix ? 0.02f * random.NextNormal() : 1;
+                tensor.Buffer.Span(i, 1)[0] = tensor.Kind == ParameterKind.Norm ? 1 : 0.02f * random.NextNormal();
             }
         }
 
@@ -76,7 +79,7 @@ public sealed class LlamaModel : IDisposable
     /// <summary>Overwrites all weights.</summary>
     /// <param name="source">Tensors as for <see cref="Load"/>, in any order.</param>
     /// <exception cref="TensorFormatException">As for <see cref="Load"/>; a mismatch is found before anything is overwritten.</exception>
-    public void CopyFrom(TensorSource source)
+    public override void CopyFrom(TensorSource source)
     {
         int[] places = CheckpointTensors.Match(Config, Tensors, source.Manifest);
         for (int i = 0; i < places.Length; i++)
@@ -85,10 +88,12 @@ public sealed class LlamaModel : IDisposable
         }
     }
 
-    /// <summary>Frees the weights. <see cref="Weights"/> cannot be read afterwards.</summary>
-    public void Dispose()
+    /// <inheritdoc/>
+    protected override void Dispose(bool disposing)
     {
         Weights.Dispose();
         Tensors.Dispose();
     }
+
+    internal override ParameterSet NewGradients() => new LlamaTensors(Config);
 }

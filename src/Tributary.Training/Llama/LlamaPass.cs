@@ -17,10 +17,10 @@ internal sealed class LlamaPass : IDisposable
     private readonly Rope _rope;
 
     /// <summary>Allocates what batches of up to that many rows, in sequences of up to that length, need.</summary>
-    public LlamaPass(LlamaModel model, int rowsMax, int lengthMax, bool forTraining, Workers workers)
+    public LlamaPass(TrainableModel model, int rowsMax, int lengthMax, bool forTraining, Workers workers)
     {
         _config = model.Config;
-        _weights = model.Tensors;
+        _weights = model.Llama;
         _workers = workers;
         _heads = new AttentionHeads(_config.HeadCount, _config.KeyValueHeadCount, _config.HeadLength);
         _rope = new Rope(_config.HeadLength, _config.RopeTheta, _config.RopeScaling, lengthMax);
@@ -31,16 +31,20 @@ internal sealed class LlamaPass : IDisposable
     public double Loss(TokenBatch batch)
     {
         Forward(batch);
-        return Head(batch, null);
+        return Head(batch, null, batch.Responses);
     }
 
     /// <summary>
-    /// The sum of the losses as above; adds the gradients of their mean to <paramref name="gradients"/>.
+    /// The sum of the losses as above; adds the gradients of their mean to <paramref name="set"/>.
     /// </summary>
-    public double LossAndGradients(TokenBatch batch, LlamaTensors gradients)
+    /// <param name="batch">The sequences.</param>
+    /// <param name="set">The gradients of what is trained.</param>
+    /// <param name="responses">The response tokens that the mean is over: the batch's own, or those of several batches that make a step.</param>
+    public double LossAndGradients(TokenBatch batch, ParameterSet set, int responses)
     {
+        var gradients = (LlamaTensors)set;
         Forward(batch);
-        double loss = Head(batch, gradients);
+        double loss = Head(batch, gradients, responses);
         for (int layer = _config.LayerCount - 1; layer >= 0; layer--)
         {
             BackwardFeedForward(_weights.Layers[layer], _activations.Layers[layer], gradients.Layers[layer], batch.Rows);
@@ -76,7 +80,7 @@ internal sealed class LlamaPass : IDisposable
         int rows = batch.Rows;
         Matrix input = layer.Input.Take(rows), normed = layer.InputNormed.Take(rows), middle = layer.Middle.Take(rows);
         Matrix q = layer.Query.Take(rows), k = layer.Key.Take(rows), v = layer.Value.Take(rows), attended = layer.Attended.Take(rows);
-        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(input, weights.InputNorm, _config.NormEpsilon, normed, layer.InputInverseRms.Take(rows), _workers);
         Linear.Forward(normed, weights.Query, q, accumulate: false, _workers);
         Linear.Forward(normed, weights.Key, k, accumulate: false, _workers);
         Linear.Forward(normed, weights.Value, v, accumulate: false, _workers);
@@ -86,22 +90,24 @@ internal sealed class LlamaPass : IDisposable
         Linear.Forward(attended, weights.Output, middle, accumulate: true, _workers);
     }
 
-    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) => _workers.Split(batch.Rows, RowGrain, (_, begin, end) =>
-    {
-        _rope.Apply(q.Slice(begin, end), batch.Positions[begin..end], backward);
-        _rope.Apply(k.Slice(begin, end), batch.Positions[begin..end], backward);
-    });
+    private void Rotate(Matrix q, Matrix k, TokenBatch batch, bool backward) =>
+        _workers.Split(batch.Rows, RowGrain, (_rope, q, k, batch, backward), static (state, _, begin, end) =>
+        {
+            ReadOnlySpan<int> positions = state.batch.Positions[begin..end];
+            state._rope.Apply(state.q.Slice(begin, end), positions, state.backward);
+            state._rope.Apply(state.k.Slice(begin, end), positions, state.backward);
+        });
 
     /// <summary>Output = middle + down(silu(gate(norm(middle))) * up(norm(middle))).</summary>
     private void ForwardFeedForward(in LayerTensors weights, LayerActivations layer, int rows, Matrix output)
     {
         Matrix middle = layer.Middle.Take(rows), normed = layer.MiddleNormed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), gated = layer.Gated.Take(rows);
-        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Buffer.Span(0, rows));
+        RmsNorm.Forward(middle, weights.MiddleNorm, _config.NormEpsilon, normed, layer.MiddleInverseRms.Take(rows), _workers);
         Linear.Forward(normed, weights.Gate, gate, accumulate: false, _workers);
         Linear.Forward(normed, weights.Up, up, accumulate: false, _workers);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.Forward(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.Forward(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         output.CopyFrom(middle);
         Linear.Forward(gated, weights.Down, output, accumulate: true, _workers);
     }
@@ -110,7 +116,7 @@ internal sealed class LlamaPass : IDisposable
     /// The last norm, the output head and the loss, for response rows alone: no other row's logits are needed. Leaves the gradient
     /// of the last layer's output in the residual's gradient.
     /// </summary>
-    private double Head(TokenBatch batch, LlamaTensors? gradients)
+    private double Head(TokenBatch batch, LlamaTensors? gradients, int responses)
     {
         int count = batch.Responses;
         Matrix final = _activations.Final.Take(batch.Rows);
@@ -120,14 +126,14 @@ internal sealed class LlamaPass : IDisposable
             final.Row(batch.ResponseRows[i]).CopyTo(rows.Row(i));
         }
 
-        Span<float> inverseRms = _activations.ResponsesInverseRms.Buffer.Span(0, count);
-        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms);
+        Matrix inverseRms = _activations.ResponsesInverseRms.Take(count);
+        RmsNorm.Forward(rows, _weights.Norm, _config.NormEpsilon, normed, inverseRms, _workers);
         for (int begin = 0; begin < count; begin += _activations.LogitRowsMax)
         {
             int end = Math.Min(count, begin + _activations.LogitRowsMax);
             Matrix logits = _activations.Logits.Take(end - begin);
             Linear.Forward(normed.Slice(begin, end), _weights.Head, logits, accumulate: false, _workers);
-            Losses(batch, begin, logits, withGradient: gradients is not null);
+            Losses(batch, begin, logits, gradients is null ? 0 : 1f / responses);
             if (gradients is not null)
             {
                 Matrix normedGradient = _activations.Gradients!.Normed.Take(count).Slice(begin, end);
@@ -149,28 +155,32 @@ internal sealed class LlamaPass : IDisposable
         return sum;
     }
 
-    /// <summary>The losses of some response rows, from <paramref name="first"/> on; logits become their gradients or are used up.</summary>
-    private void Losses(TokenBatch batch, int first, Matrix logits, bool withGradient) => _workers.Split(logits.Rows, RowGrain, (_, begin, end) =>
-    {
-        Matrix rows = logits.Slice(begin, end);
-        ReadOnlySpan<int> targets = batch.Targets[(first + begin)..(first + end)];
-        Span<float> losses = _activations.Losses.Buffer.Span(first + begin, end - begin);
-        if (withGradient)
+    /// <summary>
+    /// The losses of some response rows, from <paramref name="first"/> on; logits become their gradients times a scale, or are used up where
+    /// that is 0.
+    /// </summary>
+    private void Losses(TokenBatch batch, int first, Matrix logits, float scale) =>
+        _workers.Split(logits.Rows, RowGrain, (_activations.Losses, batch, first, logits, scale), static (state, _, begin, end) =>
         {
-            CrossEntropy.ForwardBackward(rows, targets, 1f / batch.Responses, losses);
-        }
-        else
-        {
-            CrossEntropy.Forward(rows, targets, losses);
-        }
-    });
+            Matrix rows = state.logits.Slice(begin, end);
+            ReadOnlySpan<int> targets = state.batch.Targets[(state.first + begin)..(state.first + end)];
+            Span<float> losses = state.Losses.Buffer.Span(state.first + begin, end - begin);
+            if (state.scale != 0)
+            {
+                CrossEntropy.ForwardBackward(rows, targets, state.scale, losses);
+            }
+            else
+            {
+                CrossEntropy.Forward(rows, targets, losses);
+            }
+        });
 
-    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, ReadOnlySpan<float> inverseRms, LlamaTensors gradients)
+    private void BackwardFinalNorm(TokenBatch batch, Matrix rows, Matrix inverseRms, LlamaTensors gradients)
     {
         ActivationGradients own = _activations.Gradients!;
         Matrix responses = own.Responses.Take(batch.Responses), residual = own.Residual.Take(batch.Rows);
         responses.Clear();
-        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Norm);
+        RmsNorm.Backward(rows, _weights.Norm, inverseRms, own.Normed.Take(batch.Responses), responses, gradients.Norm, _workers);
         residual.Clear();
         for (int i = 0; i < responses.Rows; i++)
         {
@@ -184,12 +194,12 @@ internal sealed class LlamaPass : IDisposable
         Matrix residual = own.Residual.Take(rows), gated = own.Gated.Take(rows), normed = own.Normed.Take(rows);
         Matrix gate = layer.Gate.Take(rows), up = layer.Up.Take(rows), input = layer.MiddleNormed.Take(rows);
         Linear.Backward(layer.Gated.Take(rows), weights.Down, residual, gated, accumulate: false, gradients.Down, _workers);
-        _workers.Split(rows, RowGrain, (_, begin, end) =>
-            SwiGlu.BackwardInPlace(gate.Slice(begin, end), up.Slice(begin, end), gated.Slice(begin, end)));
+        _workers.Split(rows, RowGrain, (gate, up, gated), static (state, _, begin, end) =>
+            SwiGlu.BackwardInPlace(state.gate.Slice(begin, end), state.up.Slice(begin, end), state.gated.Slice(begin, end)));
         Linear.Backward(input, weights.Gate, gate, normed, accumulate: false, gradients.Gate, _workers);
         Linear.Backward(input, weights.Up, up, normed, accumulate: true, gradients.Up, _workers);
         RmsNorm.Backward(
-            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Buffer.Span(0, rows), normed, residual, gradients.MiddleNorm);
+            layer.Middle.Take(rows), weights.MiddleNorm, layer.MiddleInverseRms.Take(rows), normed, residual, gradients.MiddleNorm, _workers);
     }
 
     private void BackwardAttention(in LayerTensors weights, LayerActivations layer, in LayerTensors gradients, TokenBatch batch)
@@ -207,6 +217,6 @@ internal sealed class LlamaPass : IDisposable
         Linear.Backward(input, weights.Key, dk, normed, accumulate: true, gradients.Key, _workers);
         Linear.Backward(input, weights.Value, dv, normed, accumulate: true, gradients.Value, _workers);
         RmsNorm.Backward(
-            layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Buffer.Span(0, rows), normed, residual, gradients.InputNorm);
+            layer.Input.Take(rows), weights.InputNorm, layer.InputInverseRms.Take(rows), normed, residual, gradients.InputNorm, _workers);
     }
 }

@@ -26,6 +26,13 @@ internal readonly unsafe struct Matrix(float* data, int rows, int columns)
         return new Span<float>(Data + ((long)row * Columns), Columns);
     }
 
+    /// <summary>The elements of a matrix of one column, from one row up to but without another.</summary>
+    public Span<float> Column(int begin, int end)
+    {
+        RequireShape(Rows, 1);
+        return new Span<float>(Slice(begin, end).Data, end - begin);
+    }
+
     /// <summary>The rows from <paramref name="begin"/> up to but without <paramref name="end"/>.</summary>
     public Matrix Slice(int begin, int end)
     {

@@ -24,71 +24,42 @@ internal sealed record AttentionHeads(int QueryHeads, int KeyHeads, int HeadLeng
 /// Causal attention with grouped queries, sequence by sequence: softmax(q kᵀ / sqrt(length)) v over the keys up to the query's own.
 /// </summary>
 /// <remarks>
-/// Works on 16 queries of a head at a time, one to a lane, so a softmax needs no sums across lanes: scores are kept as keys by queries.
+/// Works on a strip of queries of a head at a time, one to a lane, so a softmax needs no sums across lanes: scores are kept as keys by
+/// queries, and only those of <see cref="KeyBlock"/> keys at a time; from one block to the next a lane's greatest score may grow, and
+/// what was summed up before is scaled down then (Milakov and Gimelshein, "Online normalizer calculation for softmax", 2018).
 /// Only the binary logarithm of each softmax's sum is kept for the backward pass (Dao et al., "FlashAttention", 2022), which is in
 /// <see cref="AttentionGradient"/>. Grouped queries: Ainslie et al. (2023).
 /// </remarks>
 internal static unsafe class Attention
 {
+    /// <summary>The keys whose scores are in memory together: with a strip of queries they fit the first-level cache.</summary>
+    private const int KeyBlock = 128;
+
+    private const int Lanes = VectorMath.Lanes;
+
     /// <summary>The queries that are worked on together.</summary>
-    public const int Queries = MatrixTile.Columns;
+    public static int Queries => MatrixTile.Columns;
 
     /// <summary>Computes the attended values of all heads, and the binary logarithm of every softmax's sum (rows by query heads).</summary>
     public static void Forward(
         Matrix q, Matrix k, Matrix v, Matrix output, Matrix logSums, ReadOnlyMemory<int> starts, AttentionHeads heads, Workers workers)
     {
         int sequences = starts.Length - 1;
-        workers.ForEach(sequences * heads.QueryHeads, (item, part) =>
+        workers.ForEach(sequences * heads.QueryHeads, (q, k, v, output, logSums, starts, heads, workers), static (state, part, item) =>
         {
-            int sequence = item / heads.QueryHeads, head = item % heads.QueryHeads, length = heads.HeadLength;
-            int begin = starts.Span[sequence], end = starts.Span[sequence + 1], count = end - begin;
-            float* keys = workers.Scratch(part, ScratchLength(count, length)).Data;
-            float* values = keys + ((long)count * length);
-            k.Slice(begin, end).CopyColumns(head / heads.Group * length, length, keys, length);
-            v.Slice(begin, end).CopyColumns(head / heads.Group * length, length, values, length);
-            for (int position = 0; position < count; position += Queries)
+            AttentionHeads heads = state.heads;
+            int sequence = item / heads.QueryHeads, head = item % heads.QueryHeads;
+            int begin = state.starts.Span[sequence], end = state.starts.Span[sequence + 1];
+            var memory = new HeadMemory(heads.HeadLength, end - begin, state.workers, part);
+            int column = head / heads.Group * heads.HeadLength;
+            state.k.Slice(begin, end).CopyColumns(column, heads.HeadLength, memory.Keys, heads.HeadLength);
+            state.v.Slice(begin, end).CopyColumns(column, heads.HeadLength, memory.Values, heads.HeadLength);
+            for (int position = 0; position < end - begin; position += Queries)
             {
-                ForwardBlock(
-                    q.Slice(begin, end), keys, values, output.Slice(begin, end), logSums.Slice(begin, end), heads, head, position,
-                    values + ((long)count * length));
+                ForwardStrip(
+                    state.q.Slice(begin, end), state.output.Slice(begin, end), state.logSums.Slice(begin, end), heads, head, position, memory);
             }
         });
-    }
-
-    /// <summary>The floats a thread needs for a sequence of that length.</summary>
-    private static long ScratchLength(int count, int headLength) => (2L * count * headLength) + (Queries * ((2L * headLength) + count));
-
-    /// <summary>The queries of one head from <paramref name="position"/> on, up to 16.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void ForwardBlock(
-        Matrix q, float* keys, float* values, Matrix output, Matrix logSums, AttentionHeads heads, int head, int position, float* scratch)
-    {
-        int length = heads.HeadLength, count = Math.Min(Queries, q.Rows - position), keyCount = position + count;
-        float* queries = scratch;
-        float* result = queries + (length * Queries);
-        float* scores = result + (length * Queries);
-        Transpose(q, position, count, head * length, length, heads.Scale2, queries);
-        MatrixTile.Multiply(keyCount, length, keys, length, 1, queries, Queries, scores, Queries, accumulate: false);
-        Mask(scores, position, keyCount);
-        Softmax(scores, keyCount, out Vector256<float> max0, out Vector256<float> max1, out Vector256<float> sum0, out Vector256<float> sum1);
-        MatrixTile.Multiply(length, keyCount, values, 1, length, scores, Queries, result, Queries, accumulate: false);
-
-        float* max = stackalloc float[Queries];
-        float* sum = stackalloc float[Queries];
-        max0.Store(max);
-        max1.Store(max + 8);
-        sum0.Store(sum);
-        sum1.Store(sum + 8);
-        for (int i = 0; i < count; i++)
-        {
-            logSums.Data[((long)(position + i) * logSums.Columns) + head] = max[i] + MathF.Log2(sum[i]);
-            float* target = output.Data + ((long)(position + i) * output.Columns) + (head * length);
-            float inverse = 1 / sum[i];
-            for (int d = 0; d < length; d++)
-            {
-                target[d] = result[(d * Queries) + i] * inverse;
-            }
-        }
     }
 
     /// <summary>Copies a head of some rows so that rows become lanes, times a factor; lanes without a row are zero.</summary>
@@ -100,48 +71,140 @@ internal static unsafe class Attention
             new Span<float>(target, length * Queries).Clear();
         }
 
-        for (int i = 0; i < count; i++)
+        StripPacking.Transpose(rows.Data + ((long)first * rows.Columns) + column, rows.Columns, count, length, target, Queries);
+        if (factor != 1)
         {
-            float* source = rows.Data + ((long)(first + i) * rows.Columns) + column;
-            for (int d = 0; d < length; d++)
+            VectorMath.Scale(new Span<float>(target, length * Queries), factor);
+        }
+    }
+
+    /// <summary>The queries of one head from <paramref name="position"/> on, up to a strip.</summary>
+    private static void ForwardStrip(Matrix q, Matrix output, Matrix logSums, AttentionHeads heads, int head, int position, in HeadMemory memory)
+    {
+        int length = heads.HeadLength, strip = Queries, count = Math.Min(strip, q.Rows - position), keyCount = position + count;
+        Transpose(q, position, count, head * length, length, heads.Scale2, memory.Queries);
+        new Span<float>(memory.Max, strip).Fill(float.NegativeInfinity);
+        new Span<float>(memory.Sum, strip).Clear();
+        for (int first = 0; first < keyCount; first += KeyBlock)
+        {
+            int keys = Math.Min(KeyBlock, keyCount - first);
+            float* values = memory.Values + ((long)first * length);
+            MatrixTile.Multiply(
+                keys, length, memory.Keys + ((long)first * length), length, 1, memory.Queries, strip, memory.Scores, strip, accumulate: false);
+            Mask(memory.Scores, position, first, keys);
+            Softmax(memory.Scores, keys, memory.Max, memory.Sum, memory.Result, first == 0 ? 0 : length);
+            MatrixTile.Multiply(length, keys, values, 1, length, memory.Scores, strip, memory.Result, strip, accumulate: first > 0);
+        }
+
+        for (int lane = 0; lane < count; lane++)
+        {
+            logSums.Data[((long)(position + lane) * logSums.Columns) + head] = memory.Max[lane] + MathF.Log2(memory.Sum[lane]);
+            memory.Sum[lane] = 1 / memory.Sum[lane];
+        }
+
+        float* target = output.Data + ((long)position * output.Columns) + (head * length);
+        ScaleLanes(memory.Result, length, memory.Sum);
+        StripPacking.Transpose(memory.Result, strip, length, count, target, output.Columns);
+    }
+
+    /// <summary>Overwrites the scores of keys that come after their query: only among the last keys there are any.</summary>
+    private static void Mask(float* scores, int position, int first, int keys)
+    {
+        for (int key = Math.Max(first, position + 1); key < first + keys; key++)
+        {
+            new Span<float>(scores + ((long)(key - first) * Queries), key - position).Fill(float.NegativeInfinity);
+        }
+    }
+
+    /// <summary>
+    /// Replaces scores by 2^(score - max), eight lanes at a time, and brings each lane's max and sum and what was summed up of the
+    /// values so far (<paramref name="resultRows"/> rows) up to date.
+    /// </summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Softmax(float* scores, int keys, float* max, float* sum, float* result, int resultRows)
+    {
+        int strip = Queries;
+        for (int lane = 0; lane < strip; lane += Lanes)
+        {
+            float* end = scores + ((long)keys * strip) + lane;
+            Vector256<float> before = Vector256.Load(max + lane), m0 = before, m1 = before;
+            float* p = scores + lane;
+            for (; p < end - strip; p += 2 * strip)
             {
-                target[(d * Queries) + i] = source[d] * factor;
+                m0 = Vector256.MaxNative(m0, Vector256.Load(p));
+                m1 = Vector256.MaxNative(m1, Vector256.Load(p + strip));
+            }
+
+            Vector256<float> m = Vector256.MaxNative(m0, m1);
+            m = p < end ? Vector256.MaxNative(m, Vector256.Load(p)) : m;
+            Vector256<float> s = default;
+            for (p = scores + lane; p < end; p += strip)
+            {
+                Vector256<float> e = VectorMath.Exp2(Vector256.Load(p) - m);
+                e.Store(p);
+                s += e;
+            }
+
+            Vector256<float> factor = VectorMath.Exp2(before - m);
+            Vector256.FusedMultiplyAdd(Vector256.Load(sum + lane), factor, s).Store(sum + lane);
+            m.Store(max + lane);
+            for (int row = 0; row < resultRows; row++)
+            {
+                float* r = result + (row * strip) + lane;
+                (Vector256.Load(r) * factor).Store(r);
             }
         }
     }
 
-    /// <summary>Overwrites the scores of keys that come after their query: only among the last 16 keys there are any.</summary>
-    private static void Mask(float* scores, int position, int keyCount)
+    /// <summary>Multiplies each lane of all rows by its factor.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void ScaleLanes(float* rows, int count, float* factors)
     {
-        for (int key = position + 1; key < keyCount; key++)
+        for (int lane = 0; lane < Queries; lane += Lanes)
         {
-            new Span<float>(scores + (key * Queries), key - position).Fill(float.NegativeInfinity);
+            Vector256<float> factor = Vector256.Load(factors + lane);
+            for (int row = 0; row < count; row++)
+            {
+                float* r = rows + (row * Queries) + lane;
+                (Vector256.Load(r) * factor).Store(r);
+            }
         }
     }
 
-    /// <summary>Replaces scores by 2^(score - max) and gives each lane's max and sum.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Softmax(
-        float* scores, int keyCount, out Vector256<float> max0, out Vector256<float> max1, out Vector256<float> sum0, out Vector256<float> sum1)
+    /// <summary>A thread's memory for one sequence and head.</summary>
+    private readonly struct HeadMemory
     {
-        Vector256<float> m0 = Vector256.Load(scores), m1 = Vector256.Load(scores + 8);
-        float* end = scores + ((long)keyCount * Queries);
-        for (float* p = scores + Queries; p < end; p += Queries)
+        public HeadMemory(int length, int count, Workers workers, int part)
         {
-            m0 = Vector256.MaxNative(m0, Vector256.Load(p));
-            m1 = Vector256.MaxNative(m1, Vector256.Load(p + 8));
+            long lanes = (long)length * Attention.Queries;
+            Max = workers.Scratch(part, (2 * Attention.Queries) + (2 * lanes) + (KeyBlock * Attention.Queries) + (2L * count * length)).Data;
+            Sum = Max + Attention.Queries;
+            Queries = Sum + Attention.Queries;
+            Result = Queries + lanes;
+            Scores = Result + lanes;
+            Keys = Scores + (KeyBlock * Attention.Queries);
+            Values = Keys + ((long)count * length);
         }
 
-        Vector256<float> s0 = default, s1 = default;
-        for (float* p = scores; p < end; p += Queries)
-        {
-            Vector256<float> e0 = VectorMath.Exp2(Vector256.Load(p) - m0), e1 = VectorMath.Exp2(Vector256.Load(p + 8) - m1);
-            e0.Store(p);
-            e1.Store(p + 8);
-            s0 += e0;
-            s1 += e1;
-        }
+        /// <summary>Each lane's greatest score so far.</summary>
+        public float* Max { get; }
 
-        (max0, max1, sum0, sum1) = (m0, m1, s0, s1);
+        /// <summary>Each lane's sum of 2^(score - max) so far.</summary>
+        public float* Sum { get; }
+
+        /// <summary>A strip of queries, one to a lane.</summary>
+        public float* Queries { get; }
+
+        /// <summary>The sums of weighted values so far, one query to a lane.</summary>
+        public float* Result { get; }
+
+        /// <summary>A block of keys by a strip of queries.</summary>
+        public float* Scores { get; }
+
+        /// <summary>The head's keys, close together.</summary>
+        public float* Keys { get; }
+
+        /// <summary>The head's values, close together.</summary>
+        public float* Values { get; }
     }
 }

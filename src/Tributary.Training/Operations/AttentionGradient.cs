@@ -7,12 +7,17 @@ namespace Tributary.Training.Operations;
 /// <summary>The backward pass of <see cref="Attention"/>. Scores and softmax are computed again rather than kept.</summary>
 /// <remarks>
 /// With P the softmax, dP = dO vᵀ and delta = sum of dO O of a row: dS = P (dP - delta), dq = dS k, dk = dSᵀ q, dv = Pᵀ dO.
-/// Works on 16 keys at a time, one to a lane, and all queries that see them: then of the three sums over queries or keys only dq's
-/// goes across lanes.
+/// Works on a strip of keys at a time, one to a lane, and the queries that see them, in blocks that stay in the first-level cache: then
+/// of the three sums over queries or keys only dq's goes across lanes.
 /// </remarks>
 internal static unsafe class AttentionGradient
 {
-    private const int Keys = MatrixTile.Columns;
+    /// <summary>The queries whose scores are in memory together.</summary>
+    private const int QueryBlock = 128;
+
+    private const int Lanes = VectorMath.Lanes;
+
+    private static int Keys => MatrixTile.Columns;
 
     /// <summary>Writes the gradients of q, k and v.</summary>
     public static void Backward(
@@ -20,19 +25,20 @@ internal static unsafe class AttentionGradient
         ReadOnlyMemory<int> starts, AttentionHeads heads, Workers workers)
     {
         int sequences = starts.Length - 1;
-        workers.ForEach(sequences * heads.KeyHeads, (item, part) =>
+        workers.ForEach(sequences * heads.KeyHeads, (forward, outputGradient, dq, dk, dv, starts, heads, workers), static (state, part, item) =>
         {
+            AttentionHeads heads = state.heads;
             int keyHead = item % heads.KeyHeads, column = keyHead * heads.HeadLength;
-            int begin = starts.Span[item / heads.KeyHeads], end = starts.Span[(item / heads.KeyHeads) + 1];
-            var memory = new HeadMemory(heads.HeadLength, end - begin, workers, part);
-            memory.LoadKeys(forward.K.Slice(begin, end), forward.V.Slice(begin, end), column);
+            int begin = state.starts.Span[item / heads.KeyHeads], end = state.starts.Span[(item / heads.KeyHeads) + 1];
+            var memory = new HeadMemory(heads.HeadLength, end - begin, state.workers, part);
+            memory.LoadKeys(state.forward.K.Slice(begin, end), state.forward.V.Slice(begin, end), column);
             for (int head = keyHead * heads.Group; head < (keyHead + 1) * heads.Group; head++)
             {
-                BackwardHead(forward, outputGradient, dq, heads, head, begin, memory);
+                BackwardHead(state.forward, state.outputGradient, state.dq, heads, head, begin, memory);
             }
 
-            StoreLanes(memory.KeyGradient, heads.Scale, heads.HeadLength, dk.Slice(begin, end), column);
-            StoreLanes(memory.ValueGradient, 1, heads.HeadLength, dv.Slice(begin, end), column);
+            StoreLanes(memory.KeyGradient, heads.Scale, heads.HeadLength, state.dk.Slice(begin, end), column);
+            StoreLanes(memory.ValueGradient, 1, heads.HeadLength, state.dv.Slice(begin, end), column);
         });
     }
 
@@ -54,7 +60,10 @@ internal static unsafe class AttentionGradient
         new Span<float>(memory.QueryGradient, memory.Count * memory.Width).Clear();
         for (int first = 0; first < memory.Count; first += Keys)
         {
-            BackwardBlock(first, heads, memory);
+            for (int row = first; row < memory.Count; row += QueryBlock)
+            {
+                BackwardBlock(first, row, Math.Min(QueryBlock, memory.Count - row), heads, memory);
+            }
         }
 
         for (int i = 0; i < memory.Count; i++)
@@ -68,63 +77,65 @@ internal static unsafe class AttentionGradient
         }
     }
 
-    /// <summary>The keys from <paramref name="first"/> on, up to 16, and the queries from there to the end.</summary>
-    private static void BackwardBlock(int first, AttentionHeads heads, in HeadMemory memory)
+    /// <summary>The keys from <paramref name="first"/> on, up to a strip, and some queries of those from there to the end.</summary>
+    private static void BackwardBlock(int first, int query, int rows, AttentionHeads heads, in HeadMemory memory)
     {
-        int length = heads.HeadLength, count = Math.Min(Keys, memory.Count - first), rows = memory.Count - first;
+        int length = heads.HeadLength, strip = Keys, count = Math.Min(strip, memory.Count - first);
         long lanes = (long)first * length;
-        float* queries = memory.Queries + lanes;
-        float* gradients = memory.OutputGradient + lanes;
+        float* queries = memory.Queries + ((long)query * length);
+        float* gradients = memory.OutputGradient + ((long)query * length);
         float* p = memory.Scores;
         float* ds = memory.ScoreGradient;
 
-        MatrixTile.Multiply(rows, length, queries, length, 1, memory.KeyLanes + lanes, Keys, p, Keys, accumulate: false);
-        MatrixTile.Multiply(rows, length, gradients, length, 1, memory.ValueLanes + lanes, Keys, ds, Keys, accumulate: false);
-        for (int row = 0; row < count; row++)
+        MatrixTile.Multiply(rows, length, queries, length, 1, memory.KeyLanes + lanes, strip, p, strip, accumulate: false);
+        MatrixTile.Multiply(rows, length, gradients, length, 1, memory.ValueLanes + lanes, strip, ds, strip, accumulate: false);
+        for (int row = query; row < Math.Min(query + rows, first + count); row++)
         {
-            new Span<float>(p + (row * Keys) + row + 1, Keys - row - 1).Fill(float.NegativeInfinity); // keys after the query
+            int known = row - first + 1; // keys after the query
+            new Span<float>(p + ((row - query) * strip) + known, strip - known).Fill(float.NegativeInfinity);
         }
 
-        ScoreGradients(p, ds, rows, heads.Scale2, memory.LogSums + first, memory.Deltas + first);
-        MatrixTile.Multiply(length, rows, queries, 1, length, ds, Keys, memory.KeyGradient + lanes, Keys, accumulate: true);
-        MatrixTile.Multiply(length, rows, gradients, 1, length, p, Keys, memory.ValueGradient + lanes, Keys, accumulate: true);
-        for (int panel = 0; panel < memory.Width; panel += MatrixTile.Columns)
+        ScoreGradients(p, ds, rows, heads.Scale2, memory.LogSums + query, memory.Deltas + query);
+        MatrixTile.Multiply(length, rows, queries, 1, length, ds, strip, memory.KeyGradient + lanes, strip, accumulate: true);
+        MatrixTile.Multiply(length, rows, gradients, 1, length, p, strip, memory.ValueGradient + lanes, strip, accumulate: true);
+        for (int panel = 0; panel < memory.Width; panel += strip)
         {
             MatrixTile.Multiply(
-                rows, count, ds, Keys, 1, memory.KeyRows + ((long)first * memory.Width) + panel, memory.Width,
-                memory.QueryGradient + ((long)first * memory.Width) + panel, memory.Width, accumulate: true);
+                rows, count, ds, strip, 1, memory.KeyRows + ((long)first * memory.Width) + panel, memory.Width,
+                memory.QueryGradient + ((long)query * memory.Width) + panel, memory.Width, accumulate: true);
         }
     }
 
-    /// <summary>Products of queries and keys become P, dP becomes dS; a row of 16 keys to each query.</summary>
+    /// <summary>Products of queries and keys become P, dP becomes dS; a row of keys to each query.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void ScoreGradients(float* scores, float* gradients, int rows, float scale, float* logSums, float* deltas)
     {
         var scales = Vector256.Create(scale);
-        for (int row = 0; row < rows; row++, scores += Keys, gradients += Keys)
+        for (int row = 0; row < rows; row++)
         {
             Vector256<float> logSum = Vector256.Create(-logSums[row]), delta = Vector256.Create(deltas[row]);
-            Vector256<float> p0 = VectorMath.Exp2(Vector256.FusedMultiplyAdd(Vector256.Load(scores), scales, logSum));
-            Vector256<float> p1 = VectorMath.Exp2(Vector256.FusedMultiplyAdd(Vector256.Load(scores + 8), scales, logSum));
-            p0.Store(scores);
-            p1.Store(scores + 8);
-            (p0 * (Vector256.Load(gradients) - delta)).Store(gradients);
-            (p1 * (Vector256.Load(gradients + 8) - delta)).Store(gradients + 8);
+            for (int lane = 0; lane < Keys; lane += Lanes, scores += Lanes, gradients += Lanes)
+            {
+                Vector256<float> p = VectorMath.Exp2(Vector256.FusedMultiplyAdd(Vector256.Load(scores), scales, logSum));
+                p.Store(scores);
+                (p * (Vector256.Load(gradients) - delta)).Store(gradients);
+            }
         }
     }
 
-    /// <summary>Writes gradients that are kept as blocks of 16 lanes to a head's columns.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    /// <summary>Writes gradients that are kept as blocks of lanes to a head's columns.</summary>
     private static void StoreLanes(float* lanes, float factor, int length, Matrix target, int column)
     {
-        for (int i = 0; i < target.Rows; i++)
+        for (int first = 0; first < target.Rows; first += Keys)
         {
-            float* source = lanes + ((long)(i / Keys) * Keys * length) + (i % Keys);
-            float* row = target.Data + ((long)i * target.Columns) + column;
-            for (int d = 0; d < length; d++)
+            float* block = lanes + ((long)first * length);
+            if (factor != 1)
             {
-                row[d] = source[d * Keys] * factor;
+                VectorMath.Scale(new Span<float>(block, length * Keys), factor);
             }
+
+            float* rows = target.Data + ((long)first * target.Columns) + column;
+            StripPacking.Transpose(block, Keys, length, Math.Min(Keys, target.Rows - first), rows, target.Columns);
         }
     }
 
@@ -137,8 +148,8 @@ internal static unsafe class AttentionGradient
         {
             _length = length;
             Count = count;
-            Width = (length + MatrixTile.Columns - 1) / MatrixTile.Columns * MatrixTile.Columns;
-            long padded = (count + Keys - 1) / Keys * Keys, lanes = padded * length, rows = padded * Width, scores = padded * Keys;
+            Width = (length + Keys - 1) / Keys * Keys;
+            long padded = (count + Keys - 1) / Keys * Keys, lanes = padded * length, rows = padded * Width, scores = QueryBlock * Keys;
             LogSums = workers.Scratch(part, (2 * padded) + (6 * lanes) + (2 * rows) + (2 * scores)).Data;
             Deltas = LogSums + padded;
             KeyLanes = Deltas + padded;
@@ -165,7 +176,7 @@ internal static unsafe class AttentionGradient
 
         public float* Deltas { get; }
 
-        /// <summary>Keys in blocks of 16, each block with keys as lanes.</summary>
+        /// <summary>Keys in strips, each with keys as lanes.</summary>
         public float* KeyLanes { get; }
 
         public float* ValueLanes { get; }

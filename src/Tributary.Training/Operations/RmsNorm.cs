@@ -10,6 +10,37 @@ internal static unsafe class RmsNorm
 {
     private const int Lanes = VectorMath.Lanes;
 
+    /// <summary>
+    /// The rows whose part of dw is summed by itself; the parts are then summed in order. So the sums do not depend on the number of
+    /// threads.
+    /// </summary>
+    private const int RowBlock = 64;
+
+    /// <summary>As below, on all threads; <paramref name="inverseRms"/> has a row of one element for each of x.</summary>
+    public static void Forward(Matrix x, Matrix weight, float epsilon, Matrix y, Matrix inverseRms, Workers workers) =>
+        workers.Split(x.Rows, RowBlock, (x, weight, epsilon, y, inverseRms), static (state, _, begin, end) => Forward(
+            state.x.Slice(begin, end), state.weight, state.epsilon, state.y.Slice(begin, end), state.inverseRms.Column(begin, end)));
+
+    /// <summary>As below, on all threads.</summary>
+    public static void Backward(
+        Matrix x, Matrix weight, Matrix inverseRms, Matrix outputGradient, Matrix inputGradient, Matrix weightGradient, Workers workers)
+    {
+        int blocks = (x.Rows + RowBlock - 1) / RowBlock;
+        Matrix sums = workers.Shared((long)blocks * x.Columns).Matrix(blocks, x.Columns);
+        sums.Clear();
+        workers.ForEach(blocks, (x, weight, inverseRms, outputGradient, inputGradient, sums), static (state, _, block) =>
+        {
+            int begin = block * RowBlock, end = Math.Min(state.x.Rows, begin + RowBlock);
+            Backward(
+                state.x.Slice(begin, end), state.weight, state.inverseRms.Column(begin, end), state.outputGradient.Slice(begin, end),
+                state.inputGradient.Slice(begin, end), state.sums.Slice(block, block + 1));
+        });
+        for (int block = 0; block < blocks; block++)
+        {
+            VectorMath.Add(sums.Row(block), weightGradient.Row(0));
+        }
+    }
+
     /// <summary>Computes y, and for the backward pass 1 / sqrt(mean(x²) + epsilon) of every row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Forward(Matrix x, Matrix weight, float epsilon, Matrix y, Span<float> inverseRms)

@@ -5,7 +5,7 @@ using Tributary.Training.Memory;
 namespace Tributary.Training.Optimization;
 
 /// <summary>
-/// Adam with decoupled weight decay and bias correction. Decay applies to matrices, the embedding among them, not to norms.
+/// Adam with decoupled weight decay and bias correction. Decay applies to what <see cref="TrainingOptions.Decay"/> says.
 /// </summary>
 /// <remarks>Loshchilov and Hutter, "Decoupled weight decay regularization" (2019); the same steps as PyTorch's AdamW.</remarks>
 internal sealed unsafe class AdamW : IDisposable
@@ -13,28 +13,35 @@ internal sealed unsafe class AdamW : IDisposable
     private const int Lanes = 8;
     private const int Grain = 4096;
 
-    private readonly LlamaTensors _means;
-    private readonly LlamaTensors _squares;
     private readonly TrainingOptions _options;
-    private long _steps;
 
-    /// <summary>Fresh state for a model of that shape.</summary>
-    public AdamW(LlamaConfig config, TrainingOptions options)
+    /// <summary>Fresh state for weights of that shape.</summary>
+    public AdamW(ParameterSet weights, TrainingOptions options)
     {
-        _means = new LlamaTensors(config);
-        _squares = new LlamaTensors(config);
+        Means = ParameterSet.Like(weights);
+        Squares = ParameterSet.Like(weights);
         _options = options;
     }
+
+    /// <summary>The moving mean of the gradients.</summary>
+    public ParameterSet Means { get; }
+
+    /// <summary>The moving mean of their squares.</summary>
+    public ParameterSet Squares { get; }
+
+    /// <summary>The steps that both have seen.</summary>
+    public long Steps { get; set; }
 
     /// <summary>Changes the weights by one step.</summary>
     /// <param name="weights">What is trained.</param>
     /// <param name="gradients">The gradients of the loss.</param>
+    /// <param name="rate">The learning rate of this step.</param>
     /// <param name="scale">What gradients are multiplied by first (clipping).</param>
     /// <param name="workers">The threads.</param>
-    public void Step(LlamaTensors weights, LlamaTensors gradients, float scale, Workers workers)
+    public void Step(ParameterSet weights, ParameterSet gradients, double rate, float scale, Workers workers)
     {
-        _steps++;
-        double correction1 = 1 - Math.Pow(_options.Beta1, _steps), correction2 = 1 - Math.Pow(_options.Beta2, _steps);
+        Steps++;
+        double correction1 = 1 - Math.Pow(_options.Beta1, Steps), correction2 = 1 - Math.Pow(_options.Beta2, Steps);
         for (int i = 0; i < weights.All.Count; i++)
         {
             LlamaTensor tensor = weights.All[i];
@@ -42,26 +49,26 @@ internal sealed unsafe class AdamW : IDisposable
             {
                 Weights = tensor.Buffer.Data,
                 Gradients = gradients.All[i].Buffer.Data,
-                Means = _means.All[i].Buffer.Data,
-                Squares = _squares.All[i].Buffer.Data,
+                Means = Means.All[i].Buffer.Data,
+                Squares = Squares.All[i].Buffer.Data,
                 Scale = scale,
                 Beta1 = (float)_options.Beta1,
                 Beta2 = (float)_options.Beta2,
-                Keep = tensor.IsMatrix ? (float)(1 - (_options.LearningRate * _options.WeightDecay)) : 1,
-                Rate = (float)(_options.LearningRate / correction1),
+                Keep = _options.Decay.Has(tensor.Kind) ? (float)(1 - (rate * _options.WeightDecay)) : 1,
+                Rate = (float)(rate / correction1),
                 InverseRoot2 = (float)(1 / Math.Sqrt(correction2)),
                 Epsilon = (float)_options.Epsilon,
             };
             long length = tensor.Buffer.Length;
-            workers.Split((int)((length + Grain - 1) / Grain), 1, (_, begin, end) =>
-                update.Apply((long)begin * Grain, Math.Min(length, (long)end * Grain)));
+            workers.Split((int)((length + Grain - 1) / Grain), 1, (update, length), static (state, _, begin, end) =>
+                state.update.Apply((long)begin * Grain, Math.Min(state.length, (long)end * Grain)));
         }
     }
 
     public void Dispose()
     {
-        _means.Dispose();
-        _squares.Dispose();
+        Means.Dispose();
+        Squares.Dispose();
     }
 
     /// <summary>A tensor's step; each element by itself, so it does not matter how they are split.</summary>

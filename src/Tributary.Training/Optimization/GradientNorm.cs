@@ -8,12 +8,12 @@ namespace Tributary.Training.Optimization;
 internal static unsafe class GradientNorm
 {
     /// <summary>The root of the sum of squares over all tensors.</summary>
-    public static double Of(LlamaTensors gradients)
+    public static double Of(ParameterSet gradients)
     {
         double sum = 0;
-        foreach (LlamaTensor tensor in gradients.All)
+        for (int i = 0; i < gradients.All.Count; i++)
         {
-            sum += SumOfSquares(tensor.Buffer);
+            sum += SumOfSquares(gradients.All[i].Buffer);
         }
 
         return Math.Sqrt(sum);

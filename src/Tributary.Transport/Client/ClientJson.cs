@@ -6,7 +6,7 @@ namespace Tributary.Transport;
 /// <summary>Documents that the client half reads.</summary>
 internal static class ClientJson
 {
-    /// <summary>The longest document: a digest and its punctuation for each of the most parts, and some more.</summary>
+    /// <summary>The longest document: a checksum and its punctuation for each of the most parts, and some more.</summary>
     private const int DocumentBytesMax = (80 * PartLayout.PartCountMax) + (64 << 10);
 
     public static async Task<T> ReadAsync<T>(

@@ -6,7 +6,7 @@ using System.Security.Cryptography;
 namespace Tributary.Transport;
 
 /// <summary>
-/// One download: parts into a staged file, each hashed on its way and recorded when it is on disk, and held against its digest: at once, or at
+/// One download: parts into a staged file, each checked on its way and recorded when it is on disk, and held against its digest: at once, or at
 /// the end against the object's, where the server did not know it when it sent the part.
 /// </summary>
 internal sealed class Download(
@@ -69,9 +69,9 @@ internal sealed class Download(
                     return;
                 }
 
-                Sha256Digest digest = await transfer.TryWhenReadyAsync(
+                PartChecksum checksum = await transfer.TryWhenReadyAsync(
                     (attempt, wait, inner) => FetchPartAsync(file, remote, part, wait, attempt, inner), token);
-                Local(() => arrivals.Add(part, digest));
+                Local(() => arrivals.Add(part, checksum));
                 transfer.Gauge.Accept(layout.BytesOf(part));
             },
             cancellationToken);
@@ -190,37 +190,37 @@ internal sealed class Download(
         }
     }
 
-    private async Task<Sha256Digest> FetchPartAsync(
+    private async Task<PartChecksum> FetchPartAsync(
         StagedFile file, RemoteObject remote, int part, int wait, Attempt attempt, CancellationToken cancellationToken)
     {
         using HttpResponseMessage response = await GetPartAsync(remote, part, wait, cancellationToken);
-        Sha256Digest? expected = remote.Parts[part] ?? DigestOf(response);
+        PartChecksum? expected = remote.Parts[part] ?? ChecksumOf(response);
         await using Stream body = await response.Content.ReadAsStreamAsync(cancellationToken);
-        Sha256Digest found = await CopyAsync(body, file, remote.Layout, part, attempt, cancellationToken);
+        PartChecksum found = await CopyAsync(body, file, remote.Layout, part, attempt, cancellationToken);
 
-        // What the server has not hashed before it sends it is held against the object's digest at the end.
+        // What the server has not read before it sends it is held against the object's digest at the end.
         return found == (expected ?? found) ? found : throw new TransientException(
-            $"part {part} of {address} arrived with the SHA-256 {found}, the server says {expected}.", null);
+            $"part {part} of {address} arrived with the CRC-64 {found}, the server says {expected}.", null);
     }
 
-    private static Sha256Digest? DigestOf(HttpResponseMessage response) =>
+    private static PartChecksum? ChecksumOf(HttpResponseMessage response) =>
         response.Headers.TryGetValues(DigestField.ContentDigest, out IEnumerable<string>? values)
-        && DigestField.TryParse(string.Join(',', values), out Sha256Digest digest)
-            ? digest
+        && DigestField.TryParse(string.Join(',', values), out PartChecksum checksum)
+            ? checksum
             : null;
 
-    private async Task<Sha256Digest> CopyAsync(
+    private async Task<PartChecksum> CopyAsync(
         Stream body, StagedFile file, PartLayout layout, int part, Attempt attempt, CancellationToken cancellationToken)
     {
         long offset = layout.OffsetOf(part);
         int length = layout.BytesOf(part);
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(PartHashing.StepBytes);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(PartReading.StepBytes);
         try
         {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            var running = new Crc64();
             for (int done = 0; done < length;)
             {
-                Memory<byte> step = buffer.AsMemory(0, Math.Min(PartHashing.StepBytes, length - done));
+                Memory<byte> step = buffer.AsMemory(0, Math.Min(PartReading.StepBytes, length - done));
                 int filled = 0;
                 while (filled < step.Length)
                 {
@@ -234,12 +234,12 @@ internal sealed class Download(
                     attempt.Move(read);
                 }
 
-                hash.AppendData(step.Span);
+                running.Append(step.Span);
                 Local(() => file.WriteAt(offset + done, step.Span));
                 done += filled;
             }
 
-            return Sha256Digest.Of(hash);
+            return new PartChecksum(running.Value);
         }
         finally
         {

@@ -20,12 +20,12 @@ internal sealed class PartContent(ByteSource source, long offset, int length, Ac
 
     protected override async Task SerializeToStreamAsync(Stream stream, TransportContext? context, CancellationToken cancellationToken)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(PartHashing.StepBytes);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(PartReading.StepBytes);
         try
         {
             for (int done = 0; done < length;)
             {
-                Memory<byte> step = buffer.AsMemory(0, Math.Min(PartHashing.StepBytes, length - done));
+                Memory<byte> step = buffer.AsMemory(0, Math.Min(PartReading.StepBytes, length - done));
                 Read(offset + done, step.Span);
                 await stream.WriteAsync(step, cancellationToken);
                 moved(step.Length);

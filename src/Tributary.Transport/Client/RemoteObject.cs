@@ -7,8 +7,8 @@ namespace Tributary.Transport;
 /// <param name="Layout">The length and how it is cut.</param>
 /// <param name="Tag">The strong entity tag, without its quotation marks.</param>
 /// <param name="Digest">The object's digest.</param>
-/// <param name="Parts">The digest of every part.</param>
-internal sealed record RemoteObject(string Id, PartLayout Layout, string Tag, string? Digest, Sha256Digest?[] Parts)
+/// <param name="Parts">The checksum of every part.</param>
+internal sealed record RemoteObject(string Id, PartLayout Layout, string Tag, string? Digest, PartChecksum?[] Parts)
 {
     /// <summary>Whether the server knows all there is to know of it.</summary>
     public bool IsFinal => Digest is not null && Parts.All(part => part is not null);

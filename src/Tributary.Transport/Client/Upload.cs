@@ -6,7 +6,7 @@ namespace Tributary.Transport;
 /// <summary>One upload: parts of a source, as they become available, and the commit.</summary>
 internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer transfer, Uri address, ByteSource source)
 {
-    private PartDigests? _digests;
+    private PartChecksums? _checksums;
 
     public async Task<TransferResult> RunAsync(CancellationToken cancellationToken)
     {
@@ -15,11 +15,11 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
         {
             UploadStateJson state = await transfer.TryAsync((_, token) => StateAsync(token), cancellationToken);
             PartLayout layout = LayoutOf(state);
-            PartDigests digests = _digests ??= new PartDigests(layout, source);
+            PartChecksums checksums = _checksums ??= new PartChecksums(layout, source);
             transfer.Gauge.Begin(0, layout.Length);
             await transfer.ForEachPartAsync(
-                layout.Count, (part, token) => SendPartAsync(digests, layout, part, state.Parts[part], token), cancellationToken);
-            var claimed = new ObjectDescriptor(state.Id, layout, [.. digests.Known.Select(digest => digest!.Value)]);
+                layout.Count, (part, token) => SendPartAsync(checksums, layout, part, state.Parts[part], token), cancellationToken);
+            var claimed = new ObjectDescriptor(state.Id, layout, [.. checksums.Known.Select(checksum => checksum!.Value)]);
             try
             {
                 ObjectDescriptor committed = await transfer.TryAsync((_, token) => CommitAsync(claimed, token), cancellationToken);
@@ -60,38 +60,38 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
             TransferFailure.BadAnswer, $"GET {address}: {state.Parts.Length} parts are listed, but there must be {layout.Count}.");
     }
 
-    private async Task SendPartAsync(PartDigests digests, PartLayout layout, int part, Sha256Digest? atServer, CancellationToken cancellationToken)
+    private async Task SendPartAsync(PartChecksums checksums, PartLayout layout, int part, PartChecksum? atServer, CancellationToken cancellationToken)
     {
         long offset = layout.OffsetOf(part);
         int length = layout.BytesOf(part);
-        Sha256Digest digest;
+        PartChecksum checksum;
         try
         {
-            digest = await digests.GetAsync(part, cancellationToken);
+            checksum = await checksums.GetAsync(part, cancellationToken);
         }
         catch (IOException e)
         {
             throw SourceFailed(e);
         }
 
-        if (digest == atServer)
+        if (checksum == atServer)
         {
             transfer.Gauge.Found(length);
             return;
         }
 
         await transfer.TryAsync(
-            (attempt, token) => PutAsync(part, offset, length, digest, attempt, token), cancellationToken);
+            (attempt, token) => PutAsync(part, offset, length, checksum, attempt, token), cancellationToken);
         transfer.Gauge.Accept(length);
     }
 
     private async Task<bool> PutAsync(
-        int part, long offset, int length, Sha256Digest digest, Attempt attempt, CancellationToken cancellationToken)
+        int part, long offset, int length, PartChecksum checksum, Attempt attempt, CancellationToken cancellationToken)
     {
         Uri target = ClientJson.Below(address, string.Create(CultureInfo.InvariantCulture, $"parts/{part}"));
         using var content = new PartContent(source, offset, length, attempt.Move);
         using var put = new HttpRequestMessage(HttpMethod.Put, target) { Content = content };
-        content.Headers.Add(DigestField.ContentDigest, DigestField.Format(digest));
+        content.Headers.Add(DigestField.ContentDigest, DigestField.Format(checksum));
 
         // After a failure the server may have been started again and not know the upload any more: it is asked before the part goes out
         // once more.

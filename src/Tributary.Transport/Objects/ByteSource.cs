@@ -60,7 +60,7 @@ public abstract class ByteSource : IDisposable
 
         public override void Read(long offset, Span<byte> destination)
         {
-            if (PartHashing.ReadFully(_handle, offset, destination) < destination.Length)
+            if (PartReading.ReadFully(_handle, offset, destination) < destination.Length)
             {
                 throw new SourceChangedException($"{_name} became shorter while it was sent: it ends before byte {offset + destination.Length}.");
             }

@@ -3,12 +3,12 @@ using System.Text.Json;
 
 namespace Tributary.Transport;
 
-/// <summary>What there is to know of an object: its id, its length, how it is cut into parts and their digests.</summary>
+/// <summary>What there is to know of an object: its id, its length, how it is cut into parts and their checksums.</summary>
 public sealed class ObjectDescriptor
 {
     /// <summary>Describes an object and computes its digest.</summary>
-    /// <exception cref="ArgumentException">The number of digests is not the number of parts.</exception>
-    public ObjectDescriptor(string id, PartLayout layout, ImmutableArray<Sha256Digest> parts)
+    /// <exception cref="ArgumentException">The number of checksums is not the number of parts.</exception>
+    public ObjectDescriptor(string id, PartLayout layout, ImmutableArray<PartChecksum> parts)
     {
         ArgumentException.ThrowIfNullOrEmpty(id);
         Id = id;
@@ -23,8 +23,8 @@ public sealed class ObjectDescriptor
     /// <summary>The length and how it is cut.</summary>
     public PartLayout Layout { get; }
 
-    /// <summary>The digest of every part, in order.</summary>
-    public ImmutableArray<Sha256Digest> Parts { get; }
+    /// <summary>The checksum of every part, in order.</summary>
+    public ImmutableArray<PartChecksum> Parts { get; }
 
     /// <summary>The object's digest, see <see cref="ObjectDigest"/>.</summary>
     public string Digest { get; }

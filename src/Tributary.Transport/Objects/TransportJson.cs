@@ -5,7 +5,7 @@ using System.Text.Json.Serialization;
 namespace Tributary.Transport;
 
 /// <summary>The descriptor document; also the body of a commit.</summary>
-internal sealed record DescriptorJson(string Id, long Length, int PartBytes, string Digest, ImmutableArray<Sha256Digest> Parts)
+internal sealed record DescriptorJson(string Id, long Length, int PartBytes, string Digest, ImmutableArray<PartChecksum> Parts)
 {
     public static DescriptorJson From(ObjectDescriptor descriptor) =>
         new(descriptor.Id, descriptor.Length, descriptor.Layout.PartBytes, descriptor.Digest, descriptor.Parts);
@@ -41,21 +41,21 @@ internal sealed record DescriptorJson(string Id, long Length, int PartBytes, str
 /// An object that is offered, as its descriptor's address tells it. <paramref name="Digest"/> is null until it is committed, and so are
 /// those of <paramref name="Parts"/> that nobody has asked for yet.
 /// </summary>
-internal sealed record ObjectStateJson(string Id, long Length, int PartBytes, string Tag, string? Digest, Sha256Digest?[] Parts);
+internal sealed record ObjectStateJson(string Id, long Length, int PartBytes, string Tag, string? Digest, PartChecksum?[] Parts);
 
 /// <summary>What is asked for when an upload is to begin.</summary>
 internal sealed record LayoutJson(long Length, int PartBytes);
 
 /// <summary>How far an upload has come. A part that is not there is null in <paramref name="Parts"/>.</summary>
 internal sealed record UploadStateJson(
-    string Id, long Length, int PartBytes, bool Committed, string? Digest, int[][] Missing, Sha256Digest?[] Parts);
+    string Id, long Length, int PartBytes, bool Committed, string? Digest, int[][] Missing, PartChecksum?[] Parts);
 
 /// <summary>The members of a problem document (RFC 9457) that are used here.</summary>
 internal sealed record ProblemJson(string? Type, string? Title, string? Detail);
 
 [JsonSourceGenerationOptions(
     JsonSerializerDefaults.Web,
-    Converters = [typeof(Sha256DigestConverter)],
+    Converters = [typeof(PartChecksumConverter)],
     NumberHandling = JsonNumberHandling.Strict,
     RespectNullableAnnotations = true,
     RespectRequiredConstructorParameters = true)]
@@ -66,14 +66,14 @@ internal sealed record ProblemJson(string? Type, string? Title, string? Detail);
 [JsonSerializable(typeof(ProblemJson))]
 internal sealed partial class TransportJson : JsonSerializerContext;
 
-/// <summary>A digest as a JSON string of 64 hexadecimal digits.</summary>
-internal sealed class Sha256DigestConverter : JsonConverter<Sha256Digest>
+/// <summary>A checksum as a JSON string of 16 hexadecimal digits.</summary>
+internal sealed class PartChecksumConverter : JsonConverter<PartChecksum>
 {
-    public override Sha256Digest Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
-        reader.TokenType == JsonTokenType.String && Sha256Digest.TryParse(reader.GetString(), out Sha256Digest digest)
-            ? digest
-            : throw new JsonException("A SHA-256 digest is a string of 64 hexadecimal digits.");
+    public override PartChecksum Read(ref Utf8JsonReader reader, Type typeToConvert, JsonSerializerOptions options) =>
+        reader.TokenType == JsonTokenType.String && PartChecksum.TryParse(reader.GetString(), out PartChecksum checksum)
+            ? checksum
+            : throw new JsonException("A checksum is a string of 16 hexadecimal digits.");
 
-    public override void Write(Utf8JsonWriter writer, Sha256Digest value, JsonSerializerOptions options) =>
+    public override void Write(Utf8JsonWriter writer, PartChecksum value, JsonSerializerOptions options) =>
         writer.WriteStringValue(value.ToString());
 }

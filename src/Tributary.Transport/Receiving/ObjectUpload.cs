@@ -50,7 +50,7 @@ public sealed class ObjectUpload : IDisposable
     /// <param name="id">The object's id.</param>
     /// <param name="path">The final name of its file. The caller makes sure that it is a name of its own choosing.</param>
     /// <param name="layout">The length and how it is cut; the same as when it was begun.</param>
-    /// <param name="cancellationToken">Stops hashing what is there.</param>
+    /// <param name="cancellationToken">Stops reading what is there.</param>
     /// <exception cref="DiskFullException">The disk is too small for it; nothing is left behind.</exception>
     /// <exception cref="IOException">
     /// The file cannot be made or opened, or a file is there that is no upload.
@@ -108,7 +108,7 @@ public sealed class ObjectUpload : IDisposable
     /// <param name="id">The object's id.</param>
     /// <param name="path">The final name of its file.</param>
     /// <param name="layout">The length and how it is cut.</param>
-    /// <param name="cancellationToken">Stops hashing what is there.</param>
+    /// <param name="cancellationToken">Stops reading what is there.</param>
     /// <exception cref="IOException">As <see cref="OpenAsync"/>.</exception>
     public static Task<ObjectUpload> ReopenAsync(string id, string path, PartLayout layout, CancellationToken cancellationToken)
     {
@@ -177,7 +177,7 @@ public sealed class ObjectUpload : IDisposable
 
     /// <summary>Gives the right to write a part; or neither lease nor problem where the very same part is there already.</summary>
     internal async Task<(PartLease? Lease, Problem? Problem)> BeginPartAsync(
-        int part, Sha256Digest claimed, CancellationToken cancellationToken)
+        int part, PartChecksum claimed, CancellationToken cancellationToken)
     {
         while (true)
         {
@@ -217,11 +217,11 @@ public sealed class ObjectUpload : IDisposable
 
     internal void Write(int part, int offset, ReadOnlySpan<byte> bytes) => _file!.WriteAt(Layout.OffsetOf(part) + offset, bytes);
 
-    internal void Accept(int part, Sha256Digest digest)
+    internal void Accept(int part, PartChecksum checksum)
     {
         lock (_gate)
         {
-            _journal.Add(part, digest);
+            _journal.Add(part, checksum);
             _file!.MarkWritten(Layout.OffsetOf(part), Layout.BytesOf(part));
         }
     }
@@ -318,7 +318,7 @@ public sealed class ObjectUpload : IDisposable
 
     private ObjectDescriptor Describe()
     {
-        ImmutableArray<Sha256Digest> parts = [.. _journal.Parts.Select(part => part!.Value)];
+        ImmutableArray<PartChecksum> parts = [.. _journal.Parts.Select(part => part!.Value)];
         return new ObjectDescriptor(Id, Layout, parts);
     }
 }

@@ -29,7 +29,7 @@ internal sealed class PartLease(ObjectUpload upload, int part) : IDisposable
     public void Write(int offset, ReadOnlySpan<byte> bytes) => upload.Write(Part, offset, bytes);
 
     /// <summary>Records the part as received.</summary>
-    public void Accept(Sha256Digest digest) => upload.Accept(Part, digest);
+    public void Accept(PartChecksum checksum) => upload.Accept(Part, checksum);
 
     public void Dispose()
     {

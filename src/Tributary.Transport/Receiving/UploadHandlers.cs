@@ -63,7 +63,7 @@ public sealed partial class UploadHandlers
         return new PartLayout(request!.Length, request.PartBytes);
     }
 
-    /// <summary>Answers GET for an upload: what it is, which parts are missing, and the digests of those that are there.</summary>
+    /// <summary>Answers GET for an upload: what it is, which parts are missing, and the checksums of those that are there.</summary>
     public Task DescribeAsync(HttpContext context, ObjectUpload upload) =>
         JsonBody.WriteAsync(context, StatusCodes.Status200OK, upload.State(), TransportJson.Default.UploadStateJson);
 
@@ -73,7 +73,7 @@ public sealed partial class UploadHandlers
     /// <param name="part">The part's number, as it stands in the address.</param>
     public async Task PutPartAsync(HttpContext context, ObjectUpload upload, string? part)
     {
-        Problem? problem = CheckPart(context, upload, part, out int number, out Sha256Digest claimed);
+        Problem? problem = CheckPart(context, upload, part, out int number, out PartChecksum claimed);
         if (problem is null)
         {
             JsonBody.LimitBody(context, upload.Layout.BytesOf(number));
@@ -115,7 +115,7 @@ public sealed partial class UploadHandlers
         HttpContext context, ObjectUpload upload, Func<ObjectDescriptor, CancellationToken, ValueTask>? committed = null)
     {
         string what = $"The commit of upload {upload.Id}";
-        const int BytesAPart = (2 * Sha256Digest.Size) + 16;
+        const int BytesAPart = (2 * PartChecksum.Size) + 16;
         (DescriptorJson? request, Problem? problem) = await JsonBody.ReadAsync(
             context, TransportJson.Default.DescriptorJson, what, 4096 + ((long)BytesAPart * upload.Layout.Count));
         if (request is not null)
@@ -146,7 +146,7 @@ public sealed partial class UploadHandlers
         await JsonBody.WriteAsync(context, StatusCodes.Status200OK, DescriptorJson.From(descriptor), TransportJson.Default.DescriptorJson);
     }
 
-    private static Problem? CheckPart(HttpContext context, ObjectUpload upload, string? text, out int part, out Sha256Digest claimed)
+    private static Problem? CheckPart(HttpContext context, ObjectUpload upload, string? text, out int part, out PartChecksum claimed)
     {
         claimed = default;
         if (!int.TryParse(text, NumberStyles.None, CultureInfo.InvariantCulture, out part) || part >= upload.Layout.Count)
@@ -173,10 +173,10 @@ public sealed partial class UploadHandlers
             StatusCodes.Status400BadRequest,
             ProblemTypes.DigestMissing,
             "The digest is missing",
-            $"Part {part} of upload {upload.Id} must come with a Content-Digest field that has a sha-256 (RFC 9530).");
+            $"Part {part} of upload {upload.Id} must come with a Content-Digest field that has a crc64nvme.");
     }
 
-    private async Task<Problem?> ReceiveAsync(HttpContext context, ObjectUpload upload, PartLease lease, Sha256Digest claimed)
+    private async Task<Problem?> ReceiveAsync(HttpContext context, ObjectUpload upload, PartLease lease, PartChecksum claimed)
     {
         if (context.Features.Get<IHttpMinRequestBodyDataRateFeature>() is { } rate)
         {
@@ -186,7 +186,7 @@ public sealed partial class UploadHandlers
         long received = 0;
         using var watch = new ProgressWatch(_options.Progress, _clock, () => Interlocked.Read(ref received));
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(context.RequestAborted, watch.Token, lease.Superseded);
-        Sha256Digest found;
+        PartChecksum found;
         try
         {
             found = await CopyAsync(
@@ -227,7 +227,7 @@ public sealed partial class UploadHandlers
             StatusCodes.Status400BadRequest,
             ProblemTypes.PartDigestMismatch,
             "The part arrived damaged",
-            $"Part {lease.Part} of upload {upload.Id} arrived with the SHA-256 {found}, announced was {claimed}. Send this part again.");
+            $"Part {lease.Part} of upload {upload.Id} arrived with the CRC-64 {found}, announced was {claimed}. Send this part again.");
     }
 
     private static Problem Superseded(ObjectUpload upload, int part) => new(
@@ -236,16 +236,16 @@ public sealed partial class UploadHandlers
         "Another request took over",
         $"Part {part} of upload {upload.Id} began to arrive by another request. Send it again if that one fails.");
 
-    private static async Task<Sha256Digest> CopyAsync(
+    private static async Task<PartChecksum> CopyAsync(
         Stream body, int length, PartLease lease, Action<int> moved, CancellationToken cancellationToken)
     {
-        byte[] buffer = ArrayPool<byte>.Shared.Rent(PartHashing.StepBytes);
+        byte[] buffer = ArrayPool<byte>.Shared.Rent(PartReading.StepBytes);
         try
         {
-            using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+            var running = new Crc64();
             for (int done = 0; done < length;)
             {
-                int wanted = Math.Min(PartHashing.StepBytes, length - done);
+                int wanted = Math.Min(PartReading.StepBytes, length - done);
                 int filled = 0;
                 while (filled < wanted)
                 {
@@ -260,12 +260,12 @@ public sealed partial class UploadHandlers
                     TransportMetrics.CountUp(read, atServer: true);
                 }
 
-                hash.AppendData(buffer.AsSpan(0, filled));
+                running.Append(buffer.AsSpan(0, filled));
                 lease.Write(done, buffer.AsSpan(0, filled));
                 done += filled;
             }
 
-            return Sha256Digest.Of(hash);
+            return new PartChecksum(running.Value);
         }
         finally
         {
@@ -274,7 +274,7 @@ public sealed partial class UploadHandlers
     }
 
     [LoggerMessage(1, LogLevel.Warning, "Part {Part} of upload {Id} arrived damaged and was refused: announced {Claimed}, found {Found}")]
-    private partial void LogRefused(string id, int part, Sha256Digest claimed, Sha256Digest found);
+    private partial void LogRefused(string id, int part, PartChecksum claimed, PartChecksum found);
 
     [LoggerMessage(2, LogLevel.Warning, "Part {Part} of upload {Id} was cut off: only {Bytes} bytes came within {Window}")]
     private partial void LogStalled(string id, int part, long bytes, TimeSpan window);

@@ -1,5 +1,4 @@
 using System.IO.Pipelines;
-using System.Security.Cryptography;
 
 namespace Tributary.Transport;
 
@@ -7,8 +6,8 @@ namespace Tributary.Transport;
 internal static class ObjectBody
 {
     /// <summary>
-    /// Sends [from, to). Before the last bytes of each part go out the source is looked at, and a whole part that nobody has hashed before
-    /// is hashed on its way. So nobody receives a part of what was changed as if it were right.
+    /// Sends [from, to). Before the last bytes of each part go out the source is looked at, and a whole part that nobody has read before
+    /// is checked on its way. So nobody receives a part of what was changed as if it were right.
     /// </summary>
     /// <exception cref="IOException">The bytes cannot be read, or are not what was recorded.</exception>
     public static async Task SendAsync(
@@ -21,11 +20,11 @@ internal static class ObjectBody
             long end = Math.Min(to, layout.OffsetOf(part) + layout.BytesOf(part));
             await served.WaitForAsync(part, cancellationToken);
             bool whole = from == layout.OffsetOf(part) && end - from == layout.BytesOf(part);
-            using IncrementalHash? hash = whole && served.FindDigest(part) is null ? IncrementalHash.CreateHash(HashAlgorithmName.SHA256) : null;
+            Crc64? running = whole && served.FindChecksum(part) is null ? new Crc64() : null;
             while (from < end)
             {
-                int count = (int)Math.Min(PartHashing.StepBytes, end - from);
-                Read(served, from, body.GetMemory(count).Span[..count], hash, isLast: from + count == end);
+                int count = (int)Math.Min(PartReading.StepBytes, end - from);
+                Read(served, from, body.GetMemory(count).Span[..count], running, isLast: from + count == end);
                 from += count;
                 body.Advance(count);
                 FlushResult flushed = await body.FlushAsync(cancellationToken);
@@ -38,18 +37,18 @@ internal static class ObjectBody
         }
     }
 
-    private static void Read(ServedObject served, long offset, Span<byte> destination, IncrementalHash? hash, bool isLast)
+    private static void Read(ServedObject served, long offset, Span<byte> destination, Crc64? running, bool isLast)
     {
         try
         {
             served.Bytes.Read(offset, destination);
-            hash?.AppendData(destination);
+            running?.Append(destination);
             if (isLast)
             {
                 served.Bytes.RequireUnchanged();
-                if (hash is not null)
+                if (running is not null)
                 {
-                    served.Learn((int)(offset / served.Layout.PartBytes), Sha256Digest.Of(hash));
+                    served.Learn((int)(offset / served.Layout.PartBytes), new PartChecksum(running.Value));
                 }
             }
         }

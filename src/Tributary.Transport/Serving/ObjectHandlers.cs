@@ -66,7 +66,7 @@ public sealed partial class ObjectHandlers
     {
         if (served.Descriptor is null && PreferredWait.Of(context.Request, DescriptorWaitMax) is { } wait)
         {
-            // Asking is what has it hashed to the end. What goes wrong is seen in the object's fault, by whoever asks for its bytes.
+            // Asking is what has it read to the end. What goes wrong is seen in the object's fault, by whoever asks for its bytes.
             await Task.WhenAny(served.CommitAsync(), Task.Delay(wait, _clock, context.RequestAborted));
         }
 
@@ -157,7 +157,7 @@ public sealed partial class ObjectHandlers
         {
             await served.WaitForAsync(part, either.Token);
             bool whole = asked.From == served.Layout.OffsetOf(part) && asked.To - asked.From == served.Layout.BytesOf(part);
-            return (asked with { Digest = whole ? served.FindDigest(part) : null }, null);
+            return (asked with { Checksum = whole ? served.FindChecksum(part) : null }, null);
         }
         catch (OperationCanceledException) when (deadline.IsCancellationRequested && !context.RequestAborted.IsCancellationRequested)
         {
@@ -187,12 +187,12 @@ public sealed partial class ObjectHandlers
         }
 
         // RFC 9530: of the content, where it is one part; of the object, where that is one part.
-        if (asked.Digest is { } digest)
+        if (asked.Checksum is { } digest)
         {
             response.Headers[DigestField.ContentDigest] = DigestField.Format(digest);
         }
 
-        if (served.Layout.Count == 1 && asked.Digest is { } only)
+        if (served.Layout.Count == 1 && asked.Checksum is { } only)
         {
             response.Headers[DigestField.ReprDigest] = DigestField.Format(only);
         }
@@ -273,6 +273,6 @@ public sealed partial class ObjectHandlers
     /// <param name="From">The first.</param>
     /// <param name="To">The end.</param>
     /// <param name="Partial">Whether a range was asked for.</param>
-    /// <param name="Digest">Of the content, where that is exactly one part and somebody has hashed it before.</param>
-    private readonly record struct Asked(long From, long To, bool Partial, Sha256Digest? Digest);
+    /// <param name="Checksum">Of the content, where that is exactly one part and somebody has read it before.</param>
+    private readonly record struct Asked(long From, long To, bool Partial, PartChecksum? Checksum);
 }

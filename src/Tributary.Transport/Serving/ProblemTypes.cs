@@ -33,7 +33,7 @@ public static class ProblemTypes
     /// <summary>The request's length is not the part's.</summary>
     public const string PartLength = Prefix + "part-length";
 
-    /// <summary>The Content-Digest field has no usable sha-256.</summary>
+    /// <summary>The Content-Digest field has no usable crc64nvme.</summary>
     public const string DigestMissing = Prefix + "digest-missing";
 
     /// <summary>The bytes that arrived are not those of Content-Digest. Send the part again.</summary>
@@ -45,7 +45,7 @@ public static class ProblemTypes
     /// <summary>The commit came before all parts did.</summary>
     public const string PartsMissing = Prefix + "parts-missing";
 
-    /// <summary>The commit lists other digests than those of the parts that arrived.</summary>
+    /// <summary>The commit lists other checksums than those of the parts that arrived.</summary>
     public const string PartsDiffer = Prefix + "parts-differ";
 
     /// <summary>The request made too little progress.</summary>

@@ -5,11 +5,11 @@ namespace Tributary.Transport;
 
 /// <summary>
 /// An object that is offered for download: a file or whatever else is a source of bytes, where it lies, also while it is still being
-/// made. Each part is hashed once, on its way out if it can be; the object has a digest once all of them are.
+/// made. Each part is read for its checksum once, on its way out if it can be; the object has a digest once all of them are.
 /// </summary>
 public sealed class ServedObject : IDisposable
 {
-    private readonly PartDigests _digests;
+    private readonly PartChecksums _checksums;
     private readonly ObjectDescriptor? _recorded;
     private readonly string? _expected;
     private readonly Func<ObjectDescriptor, Task>? _committing;
@@ -40,8 +40,8 @@ public sealed class ServedObject : IDisposable
         Layout = layout;
         _expected = digest;
         _committing = committing;
-        _digests = new PartDigests(layout, bytes);
-        _commit = new Lazy<Task<ObjectDescriptor>>(HashAllAsync);
+        _checksums = new PartChecksums(layout, bytes);
+        _commit = new Lazy<Task<ObjectDescriptor>>(ReadAllAsync);
 
         // What has no digest yet is told apart from what another process may offer under the same address.
         Tag = digest ?? $"making:{RandomNumberGenerator.GetHexString(16, lowercase: true)}";
@@ -78,7 +78,7 @@ public sealed class ServedObject : IDisposable
     public static ServedObject FromFile(string id, string path, int partBytes = PartLayout.PartBytesDefault) =>
         new(id, ByteSource.FromFile(path), partBytes);
 
-    /// <summary>Offers a file of which the parts' digests were recorded earlier; what differs from them is not sent.</summary>
+    /// <summary>Offers a file of which the parts' checksums were recorded earlier; what differs from them is not sent.</summary>
     /// <exception cref="IOException">The file cannot be opened.</exception>
     /// <exception cref="SourceChangedException">The file has another length than the record.</exception>
     public static ServedObject FromFile(string path, ObjectDescriptor recorded)
@@ -94,15 +94,15 @@ public sealed class ServedObject : IDisposable
         return new ServedObject(bytes, recorded);
     }
 
-    /// <summary>Waits until every byte is there, hashes the parts that nobody has asked for yet, and commits; done once.</summary>
+    /// <summary>Waits until every byte is there, reads the parts that nobody has asked for yet, and commits; done once.</summary>
     /// <exception cref="IOException">The bytes cannot be read, or differ from what was recorded.</exception>
     public Task<ObjectDescriptor> CommitAsync() => _commit.Value;
 
     /// <inheritdoc/>
     public void Dispose() => Bytes.Dispose();
 
-    /// <summary>A part's digest, where somebody has read all of it.</summary>
-    internal Sha256Digest? FindDigest(int part) => _digests.Find(part);
+    /// <summary>A part's checksum, where somebody has read all of it.</summary>
+    internal PartChecksum? FindChecksum(int part) => _checksums.Find(part);
 
     /// <summary>Completes when a part's bytes are there.</summary>
     /// <exception cref="IOException">They will never be there.</exception>
@@ -110,7 +110,7 @@ public sealed class ServedObject : IDisposable
     {
         try
         {
-            await _digests.WaitForAsync(part, cancellationToken);
+            await _checksums.WaitForAsync(part, cancellationToken);
         }
         catch (IOException e)
         {
@@ -119,31 +119,31 @@ public sealed class ServedObject : IDisposable
         }
     }
 
-    /// <summary>Notes the digest of a part that was read, unless it differs from what was recorded.</summary>
+    /// <summary>Notes the checksum of a part that was read, unless it differs from what was recorded.</summary>
     /// <exception cref="SourceChangedException">It does.</exception>
-    internal void Learn(int part, Sha256Digest digest)
+    internal void Learn(int part, PartChecksum checksum)
     {
-        if (_recorded is not null && _recorded.Parts[part] != digest)
+        if (_recorded is not null && _recorded.Parts[part] != checksum)
         {
             throw new SourceChangedException(
-                $"part {part} (bytes from {Layout.OffsetOf(part)}) has the SHA-256 {digest}, recorded was {_recorded.Parts[part]}.");
+                $"part {part} (bytes from {Layout.OffsetOf(part)}) has the CRC-64 {checksum}, recorded was {_recorded.Parts[part]}.");
         }
 
-        _digests.Learn(part, digest);
+        _checksums.Learn(part, checksum);
     }
 
     /// <summary>Notes that the bytes are not what they were: from now on nobody gets any.</summary>
     internal void Break(Exception reason) => _broken.TrySetResult(reason);
 
     internal ObjectStateJson State() => Descriptor is { } descriptor
-        ? new ObjectStateJson(Id, Layout.Length, Layout.PartBytes, Tag, descriptor.Digest, [.. descriptor.Parts.Select(part => (Sha256Digest?)part)])
-        : new ObjectStateJson(Id, Layout.Length, Layout.PartBytes, Tag, _expected, _digests.Known);
+        ? new ObjectStateJson(Id, Layout.Length, Layout.PartBytes, Tag, descriptor.Digest, [.. descriptor.Parts.Select(part => (PartChecksum?)part)])
+        : new ObjectStateJson(Id, Layout.Length, Layout.PartBytes, Tag, _expected, _checksums.Known);
 
-    private async Task<ObjectDescriptor> HashAllAsync()
+    private async Task<ObjectDescriptor> ReadAllAsync()
     {
-        var digests = new Sha256Digest[Layout.Count];
-        await Parallel.ForAsync(0, digests.Length, async (part, token) => digests[part] = await HashAsync(part, token));
-        var descriptor = new ObjectDescriptor(Id, Layout, ImmutableArray.Create(digests));
+        var checksums = new PartChecksum[Layout.Count];
+        await Parallel.ForAsync(0, checksums.Length, async (part, token) => checksums[part] = await ChecksumAsync(part, token));
+        var descriptor = new ObjectDescriptor(Id, Layout, ImmutableArray.Create(checksums));
         if (_expected is not null && _expected != descriptor.Digest)
         {
             var changed = new SourceChangedException($"object {Id} changed since it was recorded: it is {descriptor.Digest} now, recorded was {_expected}.");
@@ -156,13 +156,13 @@ public sealed class ServedObject : IDisposable
         return descriptor;
     }
 
-    private async ValueTask<Sha256Digest> HashAsync(int part, CancellationToken cancellationToken)
+    private async ValueTask<PartChecksum> ChecksumAsync(int part, CancellationToken cancellationToken)
     {
         try
         {
-            Sha256Digest digest = await _digests.GetAsync(part, cancellationToken);
-            Learn(part, digest);
-            return digest;
+            PartChecksum checksum = await _checksums.GetAsync(part, cancellationToken);
+            Learn(part, checksum);
+            return checksum;
         }
         catch (IOException e)
         {

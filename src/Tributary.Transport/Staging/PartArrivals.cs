@@ -4,7 +4,7 @@ namespace Tributary.Transport;
 internal sealed class PartArrivals(PartLayout layout, PartJournal journal, StagedFile file)
 {
     private readonly Lock _gate = new();
-    private readonly Sha256Digest?[] _digests = new Sha256Digest?[layout.Count];
+    private readonly PartChecksum?[] _checksums = new PartChecksum?[layout.Count];
 
     /// <summary>Parts that are verified but still held in memory with the rest of their unit.</summary>
     private readonly HashSet<int> _held = [];
@@ -12,7 +12,7 @@ internal sealed class PartArrivals(PartLayout layout, PartJournal journal, Stage
     /// <summary>
     /// Takes what an earlier attempt left, where it still is what the record says and what the other side has. Gives its bytes.
     /// </summary>
-    public async Task<long> ResumeAsync(IReadOnlyList<Sha256Digest?> expected, CancellationToken cancellationToken)
+    public async Task<long> ResumeAsync(IReadOnlyList<PartChecksum?> expected, CancellationToken cancellationToken)
     {
         if (!file.Resumed)
         {
@@ -25,7 +25,7 @@ internal sealed class PartArrivals(PartLayout layout, PartJournal journal, Stage
         long bytes = 0;
         foreach (int part in journal.Arrived)
         {
-            _digests[part] = journal[part];
+            _checksums[part] = journal[part];
             file.MarkResumed(layout.OffsetOf(part), layout.BytesOf(part));
             bytes += layout.BytesOf(part);
         }
@@ -37,16 +37,16 @@ internal sealed class PartArrivals(PartLayout layout, PartJournal journal, Stage
     {
         lock (_gate)
         {
-            return _digests[part] is not null;
+            return _checksums[part] is not null;
         }
     }
 
     /// <summary>A part is put on record when it is in the file; with units, that may be when a later part completes the unit.</summary>
-    public void Add(int part, Sha256Digest digest)
+    public void Add(int part, PartChecksum checksum)
     {
         lock (_gate)
         {
-            _digests[part] = digest;
+            _checksums[part] = checksum;
             _held.Add(part);
         }
 
@@ -56,20 +56,20 @@ internal sealed class PartArrivals(PartLayout layout, PartJournal journal, Stage
             foreach (int held in _held.Where(held => file.IsVisible(layout.OffsetOf(held), layout.BytesOf(held))).ToArray())
             {
                 _held.Remove(held);
-                journal.Add(held, _digests[held]!.Value);
+                journal.Add(held, _checksums[held]!.Value);
             }
         }
     }
 
     /// <summary>What arrived, once all of it has.</summary>
-    public ObjectDescriptor Describe(string id) => new(id, layout, [.. _digests.Select(digest => digest!.Value)]);
+    public ObjectDescriptor Describe(string id) => new(id, layout, [.. _checksums.Select(checksum => checksum!.Value)]);
 
     /// <summary>Takes off the record what is known to be another object's, so that a next attempt fetches it.</summary>
-    public void DropOthers(IReadOnlyList<Sha256Digest?> expected)
+    public void DropOthers(IReadOnlyList<PartChecksum?> expected)
     {
         lock (_gate)
         {
-            foreach (int part in journal.Arrived.Where(part => expected[part] is { } digest && digest != journal[part]).ToArray())
+            foreach (int part in journal.Arrived.Where(part => expected[part] is { } checksum && checksum != journal[part]).ToArray())
             {
                 journal.Drop(part);
             }

@@ -4,12 +4,12 @@ using Microsoft.Win32.SafeHandles;
 namespace Tributary.Transport;
 
 /// <summary>
-/// The record, beside a file in the making, of the parts that have arrived, with their digests: text lines that are only appended.
+/// The record, beside a file in the making, of the parts that have arrived, with their checksums: text lines that are only appended.
 /// It also keeps a second process from working on the same file. Not safe for several threads.
 /// </summary>
 /// <remarks>
 /// A line is appended after its part's bytes were written, and neither is flushed then. A process that dies loses nothing, for
-/// the system has both; after a loss of power a line may have survived its bytes. So on restart every part on record is hashed
+/// the system has both; after a loss of power a line may have survived its bytes. So on restart every part on record is read
 /// again before it is trusted, which costs less than flushing every part. A last line that was torn is dropped.
 /// </remarks>
 internal sealed class PartJournal : IDisposable
@@ -20,20 +20,20 @@ internal sealed class PartJournal : IDisposable
 
     private readonly string _path;
     private readonly SafeFileHandle _handle;
-    private readonly Sha256Digest?[] _parts;
+    private readonly PartChecksum?[] _parts;
     private long _end;
 
     private PartJournal(string path, SafeFileHandle handle, PartLayout layout)
     {
         _path = path;
         _handle = handle;
-        _parts = new Sha256Digest?[layout.Count];
+        _parts = new PartChecksum?[layout.Count];
     }
 
-    /// <summary>The digest of a part, or null where it has not arrived.</summary>
-    public Sha256Digest? this[int part] => _parts[part];
+    /// <summary>The checksum of a part, or null where it has not arrived.</summary>
+    public PartChecksum? this[int part] => _parts[part];
 
-    public IReadOnlyList<Sha256Digest?> Parts => _parts;
+    public IReadOnlyList<PartChecksum?> Parts => _parts;
 
     public IEnumerable<int> Arrived => Enumerable.Range(0, _parts.Length).Where(part => _parts[part] is not null);
 
@@ -41,7 +41,7 @@ internal sealed class PartJournal : IDisposable
 
     /// <summary>
     /// Opens the journal of a file, or begins it where there is none for the same length and parts. Which object's they are is told by
-    /// their digests alone.
+    /// their checksums alone.
     /// </summary>
     /// <param name="path">The file's final name.</param>
     /// <param name="layout">The parts.</param>
@@ -100,10 +100,10 @@ internal sealed class PartJournal : IDisposable
         }
     }
 
-    public void Add(int part, Sha256Digest digest)
+    public void Add(int part, PartChecksum checksum)
     {
-        Append($"+ {part} {digest}\n");
-        _parts[part] = digest;
+        Append($"+ {part} {checksum}\n");
+        _parts[part] = checksum;
     }
 
     public void Drop(int part)
@@ -116,10 +116,10 @@ internal sealed class PartJournal : IDisposable
     public async Task VerifyAsync(SafeFileHandle file, PartLayout layout, CancellationToken cancellationToken)
     {
         int[] arrived = [.. Arrived];
-        IReadOnlyDictionary<int, Sha256Digest> found = await PartHashing.HashAsync(file, layout, arrived, cancellationToken);
+        IReadOnlyDictionary<int, PartChecksum> found = await PartReading.ChecksumsAsync(file, layout, arrived, cancellationToken);
         foreach (int part in arrived)
         {
-            if (!found.TryGetValue(part, out Sha256Digest digest) || digest != _parts[part])
+            if (!found.TryGetValue(part, out PartChecksum checksum) || checksum != _parts[part])
             {
                 Drop(part);
             }
@@ -139,12 +139,12 @@ internal sealed class PartJournal : IDisposable
 
     public void Dispose() => _handle.Dispose();
 
-    private static string Header(PartLayout layout) => $"tributary-parts 1\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
+    private static string Header(PartLayout layout) => $"tributary-parts 2\nlength {layout.Length}\npart-bytes {layout.PartBytes}\n";
 
     private static string ReadText(SafeFileHandle handle)
     {
         byte[] bytes = new byte[RandomAccess.GetLength(handle)];
-        int read = PartHashing.ReadFully(handle, 0, bytes);
+        int read = PartReading.ReadFully(handle, 0, bytes);
         return Encoding.ASCII.GetString(bytes, 0, read);
     }
 
@@ -184,12 +184,12 @@ internal sealed class PartJournal : IDisposable
             return true;
         }
 
-        if (!Sha256Digest.TryParse(line[(space + 1)..], out Sha256Digest digest))
+        if (!PartChecksum.TryParse(line[(space + 1)..], out PartChecksum checksum))
         {
             return false;
         }
 
-        _parts[part] = digest;
+        _parts[part] = checksum;
         return true;
     }
 

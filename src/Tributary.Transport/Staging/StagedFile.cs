@@ -185,7 +185,7 @@ public sealed class StagedFile : ByteSource
             throw new IOException($"Bytes {offset} to {offset + destination.Length} of {Path.GetFileName(FilePath)} are not there yet.");
         }
 
-        if (PartHashing.ReadFully(_handle, offset, destination) < destination.Length)
+        if (PartReading.ReadFully(_handle, offset, destination) < destination.Length)
         {
             throw new IOException($"{Path.GetFileName(FilePath)}{PartialSuffix} became shorter: it ends before byte {offset + destination.Length}.");
         }

@@ -16,7 +16,7 @@ public sealed class JobFileTests
         workflow: fedavg
         sites:
           west: { data: w.jsonl, records: 20 }
-          east: { data: e.jsonl }
+          east: { data: e.jsonl, held_out: e-held.jsonl }
         rounds: 1_000
         precision: { task: int8, result: fp4 }
         exchange: weights
@@ -24,6 +24,7 @@ public sealed class JobFileTests
         seed: 9000000000000000000
         held_out: 0.25
         site_timeout: 1.5
+        task_retries: 0
         train:
           epochs: 3
           batch_size: 4
@@ -32,6 +33,14 @@ public sealed class JobFileTests
           weight_decay: 0
           clip_norm: 0.5
           template: chat
+          gradient_accumulation: 2
+          schedule: cosine
+          warmup_ratio: 0.1
+          decay: all
+          proximal_mu: 0.01
+          optimizer_state: keep
+          early_stop: { patience: 2, every: 20 }
+          checkpoint_every: 50
         """;
 
     [Fact]
@@ -39,7 +48,7 @@ public sealed class JobFileTests
     {
         JobFile file = JobFile.Parse(Full, "job.yaml");
         file.Model.ShouldBe("../model");
-        file.Sites.ShouldBe([new JobFileSite("east", "e.jsonl", null), new JobFileSite("west", "w.jsonl", 20)]);
+        file.Sites.ShouldBe([new JobFileSite("east", "e.jsonl", null, "e-held.jsonl"), new JobFileSite("west", "w.jsonl", 20)]);
         Job job = file.Job;
         job.Sites.ShouldBe(["east", "west"]);
         (job with { Sites = [] }).ShouldBe(new Job
@@ -54,7 +63,13 @@ public sealed class JobFileTests
             Seed = 9_000_000_000_000_000_000,
             HeldOut = 0.25,
             SiteTimeout = TimeSpan.FromSeconds(1.5),
-            Train = new JobTraining { Epochs = 3, BatchSize = 4, SequenceLength = 128, Template = RecordTemplate.Chat, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5 },
+            TaskRetries = 0,
+            Train = new JobTraining
+            {
+                Epochs = 3, BatchSize = 4, SequenceLength = 128, Template = RecordTemplate.Chat, LearningRate = 2e-4, WeightDecay = 0, ClipNorm = 0.5,
+                GradientAccumulation = 2, Schedule = JobSchedule.Cosine, WarmupRatio = 0.1, Decay = JobDecay.All, ProximalMu = 0.01,
+                OptimizerState = OptimizerState.Keep, EarlyStop = new JobEarlyStop(2, 20), CheckpointEvery = 50,
+            },
         });
     }
 
@@ -75,7 +90,13 @@ public sealed class JobFileTests
             Seed = 1,
             HeldOut = 0.1,
             SiteTimeout = TimeSpan.FromSeconds(60),
-            Train = new JobTraining { Epochs = 1, BatchSize = 8, SequenceLength = 256, LearningRate = 1e-3, WeightDecay = 0.01, ClipNorm = 1 },
+            TaskRetries = 1,
+            Train = new JobTraining
+            {
+                Epochs = 1, BatchSize = 8, SequenceLength = 256, LearningRate = 1e-3, WeightDecay = 0.01, ClipNorm = 1,
+                GradientAccumulation = 1, Schedule = JobSchedule.Constant, WarmupSteps = 0, WarmupRatio = 0, Decay = JobDecay.Linear, ProximalMu = 0,
+                OptimizerState = OptimizerState.Fresh, EarlyStop = null, CheckpointEvery = 0,
+            },
         });
     }
 
@@ -93,7 +114,23 @@ public sealed class JobFileTests
     public void The_order_of_keys_and_sites_does_not_change_the_job()
     {
         const string Turned = """
-            train: { clip_norm: 0.5, weight_decay: 0, learning_rate: 2e-4, sequence_length: 128, batch_size: 4, epochs: 3, template: chat }
+            train:
+              template: chat
+              checkpoint_every: 50
+              early_stop: { every: 20, patience: 2 }
+              optimizer_state: keep
+              proximal_mu: 0.01
+              decay: all
+              warmup_ratio: 0.1
+              schedule: cosine
+              gradient_accumulation: 2
+              clip_norm: 0.5
+              weight_decay: 0
+              learning_rate: 2e-4
+              sequence_length: 128
+              batch_size: 4
+              epochs: 3
+            task_retries: 0
             site_timeout: 1.5
             held_out: 0.25
             seed: 9000000000000000000
@@ -102,7 +139,7 @@ public sealed class JobFileTests
             precision: { result: fp4, task: int8 }
             rounds: 1_000
             sites:
-              east: { data: e.jsonl }
+              east: { held_out: e-held.jsonl, data: e.jsonl }
               west: { records: 20, data: w.jsonl }
             workflow: fedavg
             model: ../model
@@ -132,6 +169,7 @@ public sealed class JobFileTests
     [InlineData("held_out: 0", "'held_out' is '0', but should be a number above 0 and below 1")]
     [InlineData("held_out: 1", "'held_out' is '1', but should be a number above 0 and below 1")]
     [InlineData("site_timeout: NaN", "'site_timeout' is 'NaN', but should be a number above 0 and below 86400")]
+    [InlineData("task_retries: -1", "'task_retries' is '-1', but should be a whole number from 0 to 100")]
     [InlineData("precision: nf3", "'precision' is 'nf3', but should be one of fp32, fp16, bf16, int8b, int8, fp4, nf4, nf4n")]
     [InlineData("precision: { task: nf4 }", "'result' is missing: the precision of messages from the sites")]
     [InlineData("precision: { task: NF4, result: nf4 }", "'task' is 'NF4', but should be one of fp32, fp16, bf16, int8b, int8, fp4, nf4, nf4n")]
@@ -145,6 +183,16 @@ public sealed class JobFileTests
     [InlineData("train: { batch_size: x }", "'batch_size' is 'x', but should be a whole number from 1 to 65536")]
     [InlineData("train: { epochs: 0 }", "'epochs' is '0', but should be a whole number from 1 to 10000")]
     [InlineData("train: { sequence_length: 63 }", "'sequence_length' is '63', but should be a whole number from 64 to 1048576")]
+    [InlineData("train: { schedule: step }", "'schedule' is 'step', but should be one of constant, linear, cosine")]
+    [InlineData("train: { warmup_ratio: 2 }", "'warmup_ratio' is '2', but should be a number from 0 to 1")]
+    [InlineData("train: { warmup_steps: 5, warmup_ratio: 0.1 }", "'warmup_steps' is given too, and the warm-up has one length; remove one of them")]
+    [InlineData("train: { decay: norms }", "'decay' is 'norms', but should be one of linear, matrices, all")]
+    [InlineData("train: { proximal_mu: -1 }", "'proximal_mu' is '-1', but should be a number from 0 to 1000000")]
+    [InlineData("train: { optimizer_state: kept }", "'optimizer_state' is 'kept', but should be one of fresh, keep")]
+    [InlineData("train: { early_stop: 3 }", "'early_stop' should be keys and values")]
+    [InlineData("train: { early_stop: { patience: 3 } }", "'every' is missing: the steps after which the held-out loss is measured")]
+    [InlineData("train: { early_stop: { patience: 0, every: 5 } }", "'patience' is '0', but should be a whole number from 1 to 10000")]
+    [InlineData("train: { checkpoint_every: 0 }", "'checkpoint_every' is '0', but should be a whole number from 1 up")]
     public void A_wrong_value_is_refused_with_its_line_and_what_it_should_be(string line, string expected) =>
         Errors($"{Minimal}\n{line}").ShouldBe([$"job.yaml:4: {expected}"]);
 

@@ -160,5 +160,58 @@ public sealed class StepStateTests
         state.IsComplete().ShouldBeTrue();
     }
 
-    private StepState Open(params string[] sites) => new(sites, Timeout, _time);
+    [Fact]
+    public void A_failure_that_may_pass_gives_the_site_its_task_again_as_often_as_the_job_says()
+    {
+        StepState state = Open("a");
+        for (int attempt = 1; attempt <= 2; attempt++)
+        {
+            state.Heard("a", new TaskProgress(TaskPhase.Training));
+            state.Retry("a", attempt, "killed").ShouldBeTrue();
+            state.Needs("a").ShouldBeTrue();
+            state.IsComplete().ShouldBeFalse();
+        }
+
+        state.Retry("a", 3, "killed again").ShouldBeFalse();
+        state.Needs("a").ShouldBeFalse();
+        Should.Throw<SiteLostException>(() => state.IsComplete()).Message.ShouldBe("site 'a' failed: killed again (in 3 attempts)");
+    }
+
+    [Fact]
+    public void A_failure_that_is_said_twice_since_its_answer_was_lost_costs_one_attempt()
+    {
+        StepState state = Open("a");
+        state.Retry("a", 1, "killed").ShouldBeTrue();
+        for (int i = 0; i < 5; i++)
+        {
+            state.Retry("a", 1, "killed").ShouldBeFalse();
+        }
+
+        state.Needs("a").ShouldBeTrue();
+        state.IsComplete().ShouldBeFalse();
+        state.Retry("a", 2, "killed").ShouldBeTrue();
+    }
+
+    [Fact]
+    public void A_site_that_tries_again_has_its_full_time_to_come_back()
+    {
+        StepState state = Open("a");
+        _time.Advance(Timeout);
+        state.Retry("a", 1, "killed").ShouldBeTrue();
+        _time.Advance(Timeout);
+        state.IsComplete().ShouldBeFalse();
+    }
+
+    [Fact]
+    public void A_failure_said_after_the_result_counts_or_by_nobody_of_the_step_does_not_ask_for_it_again()
+    {
+        StepState state = Open("a");
+        state.Retry("stranger", 1, "mischief").ShouldBeFalse();
+        state.Count("a");
+        state.Retry("a", 1, "killed").ShouldBeFalse();
+        state.Needs("a").ShouldBeFalse();
+        state.IsComplete().ShouldBeTrue();
+    }
+
+    private StepState Open(params string[] sites) => new(sites, Timeout, retries: 2, _time);
 }

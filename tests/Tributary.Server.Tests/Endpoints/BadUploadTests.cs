@@ -79,7 +79,7 @@ public sealed class BadUploadTests
         Directory.Exists(Path.Combine(server.Folder, "jobs")).ShouldBeFalse();
     }
 
-    private static ObjectDescriptor Descriptor => new("any", Layout, [.. Parts.Select(part => Sha256Digest.Of(part))]);
+    private static ObjectDescriptor Descriptor => new("any", Layout, [.. Parts.Select(part => PartChecksum.Of(part))]);
 
     private static async Task<TaskDocument> BeginAsync(ManualSite site)
     {
@@ -93,7 +93,7 @@ public sealed class BadUploadTests
     private static Task<HttpResponseMessage> PutAsync(ManualSite site, object part, byte[] bytes, byte[] announced)
     {
         var content = new ByteArrayContent(bytes);
-        content.Headers.Add("Content-Digest", $"sha-256=:{Convert.ToBase64String(System.Security.Cryptography.SHA256.HashData(announced))}:");
+        content.Headers.Add("Content-Digest", ManualSite.ContentDigest(announced));
         return site.Http.PutAsync($"{Step}/uploads/1/parts/{part}", content, Cancel);
     }
 

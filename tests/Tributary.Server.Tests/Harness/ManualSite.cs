@@ -25,6 +25,14 @@ internal sealed class ManualSite(HttpClient http) : IDisposable
 
     public static MessageMeaning Meaning(TaskDocument task) => new(MessageKind.Delta, task.Message.Meaning.ModelDigest(task.Message.Digest!), task.Job.Precision.Result);
 
+    /// <summary>The Content-Digest field of a part.</summary>
+    public static string ContentDigest(ReadOnlySpan<byte> part)
+    {
+        Span<byte> bytes = stackalloc byte[PartChecksum.Size];
+        PartChecksum.Of(part).CopyTo(bytes);
+        return $"crc64nvme=:{Convert.ToBase64String(bytes)}:";
+    }
+
     public async Task<HttpResponseMessage> PollAsync(string? prefer = null)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, Routes.NextTask);

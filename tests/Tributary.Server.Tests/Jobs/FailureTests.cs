@@ -25,6 +25,39 @@ public sealed class FailureTests
     }
 
     [Fact]
+    public async Task A_failure_that_may_pass_is_tried_again_and_the_other_sites_do_nothing_twice()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        int failures = 0;
+        var steady = new AddingExecutor(1, 1);
+        var shaky = new AddingExecutor(1, 1)
+        {
+            Before = (task, _) => task.Round == 2 && failures++ < 2 ? throw new TaskFailedException("killed by signal 9") { IsTransient = true } : Task.CompletedTask,
+        };
+        await using RunningAgent a = server.Agent("a", steady);
+        await using RunningAgent b = server.Agent("b", shaky);
+        JobRecord record = await server.Run(Models.Job("shaky", "a", "b") with { TaskRetries = 2 }, initial).Job;
+        record.Results.Where(result => result.Round == 2).Select(result => (result.Site, result.Attempt)).ShouldBe([("a", 1), ("b", 3)]);
+        steady.Done.ShouldBe(["train 1", "train 2", "train 3", "evaluate 4"]);
+        shaky.Done.ShouldBe(["train 1", "train 2", "train 2", "train 2", "train 3", "evaluate 4"]);
+    }
+
+    [Fact]
+    public async Task A_site_that_may_not_try_again_ends_the_job_with_its_last_reason()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        int failures = 0;
+        await using RunningAgent a = server.Agent("a", new AddingExecutor(1, 1)
+        {
+            Before = (_, _) => throw new TaskFailedException($"killed, the {++failures}. time") { IsTransient = true },
+        });
+        JobFailedException failed = await Should.ThrowAsync<JobFailedException>(server.Run(Models.Job("shaky", "a") with { TaskRetries = 1 }, initial).Job);
+        failed.Message.ShouldBe("round 1 (train): site 'a' failed: killed, the 2. time (in 2 attempts)");
+    }
+
+    [Fact]
     public async Task Agents_that_fail_at_the_same_time_stay_ready_for_the_next_job()
     {
         using MemorySource initial = Models.Eighths();

@@ -14,6 +14,7 @@ public sealed class ModelPresetTests
     [InlineData("llama-3.1-8b", DType.BF16, 291, 8_030_261_248, 16_060_522_496)]
     [InlineData("gpt2-large", DType.F32, 472, 774_030_080, 3_247_115_264)]
     [InlineData("stories260k", DType.F32, 47, 260_032, 1_040_128)]
+    [InlineData("stories15m", DType.F32, 56, 15_191_712, 60_766_848)]
     public void A_preset_has_the_published_number_of_tensors_parameters_and_bytes(string name, DType dtype, int tensors, long parameters, long bytes)
     {
         ModelPreset preset = ModelPreset.Find(name)!;

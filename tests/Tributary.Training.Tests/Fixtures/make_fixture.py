@@ -65,7 +65,9 @@ def rotate(x, theta):
     return torch.cat([low * cosine - high * sine, high * cosine + low * sine], -1)
 
 
-def logits(c, w, tokens):
+def logits(c, w, tokens, linear=None):
+    """linear(name, x): what the linear layer of that name makes of x, where it is more than its weights."""
+    linear = linear or (lambda name, x: x @ w[name].T)
     d, heads, kv = c["head_dim"], c["num_attention_heads"], c["num_key_value_heads"]
     x = w["model.embed_tokens.weight"][tokens]
     n = len(tokens)
@@ -73,25 +75,25 @@ def logits(c, w, tokens):
     for i in range(c["num_hidden_layers"]):
         p = f"model.layers.{i}."
         y = norm(x, w[p + "input_layernorm.weight"], c["rms_norm_eps"])
-        q = rotate((y @ w[p + "self_attn.q_proj.weight"].T).view(n, heads, d), c["rope_theta"])
-        k = rotate((y @ w[p + "self_attn.k_proj.weight"].T).view(n, kv, d), c["rope_theta"])
-        v = (y @ w[p + "self_attn.v_proj.weight"].T).view(n, kv, d)
+        q = rotate(linear(p + "self_attn.q_proj.weight", y).view(n, heads, d), c["rope_theta"])
+        k = rotate(linear(p + "self_attn.k_proj.weight", y).view(n, kv, d), c["rope_theta"])
+        v = linear(p + "self_attn.v_proj.weight", y).view(n, kv, d)
         k, v = k.repeat_interleave(heads // kv, 1), v.repeat_interleave(heads // kv, 1)
         scores = torch.einsum("ihd,jhd->hij", q, k) / math.sqrt(d)
         attention = torch.softmax(scores.masked_fill(future, -math.inf), -1)
-        x = x + torch.einsum("hij,jhd->ihd", attention, v).reshape(n, heads * d) @ w[p + "self_attn.o_proj.weight"].T
+        x = x + linear(p + "self_attn.o_proj.weight", torch.einsum("hij,jhd->ihd", attention, v).reshape(n, heads * d))
         y = norm(x, w[p + "post_attention_layernorm.weight"], c["rms_norm_eps"])
-        gate = torch.nn.functional.silu(y @ w[p + "mlp.gate_proj.weight"].T)
-        x = x + (gate * (y @ w[p + "mlp.up_proj.weight"].T)) @ w[p + "mlp.down_proj.weight"].T
+        gate = torch.nn.functional.silu(linear(p + "mlp.gate_proj.weight", y))
+        x = x + linear(p + "mlp.down_proj.weight", gate * linear(p + "mlp.up_proj.weight", y))
     head = w["model.embed_tokens.weight" if c["tie_word_embeddings"] else "lm_head.weight"]
     return norm(x, w["model.norm.weight"], c["rms_norm_eps"]) @ head.T
 
 
-def mean_loss(c, w, sequences):
+def mean_loss(c, w, sequences, linear=None):
     losses = []
     for tokens, start in zip(sequences, RESPONSE_STARTS):
         tokens = torch.tensor(tokens)
-        every = torch.nn.functional.cross_entropy(logits(c, w, tokens[:-1]), tokens[1:], reduction="none")
+        every = torch.nn.functional.cross_entropy(logits(c, w, tokens[:-1], linear), tokens[1:], reduction="none")
         losses.append(every[start - 1:])
     return torch.cat(losses).mean()
 

@@ -28,17 +28,18 @@ public sealed class LlamaFixtureTests
             Beta1 = given.GetProperty("beta1").GetDouble(),
             Beta2 = given.GetProperty("beta2").GetDouble(),
             Epsilon = given.GetProperty("epsilon").GetDouble(),
+            Decay = WeightDecayScope.Matrices,
         };
         double clip = given.GetProperty("clip_norm").GetDouble();
         using var workers = new Workers(threads);
         using var pass = new LlamaPass(model, batch.Rows, 64, forTraining: true, workers);
         using var gradients = new LlamaTensors(model.Config);
-        using var optimizer = new AdamW(model.Config, options);
+        using var optimizer = new AdamW(model.Tensors, options);
 
         for (int step = 0; step < given.GetProperty("steps").GetInt32(); step++)
         {
             gradients.Clear();
-            double loss = pass.LossAndGradients(batch, gradients) / batch.Responses;
+            double loss = pass.LossAndGradients(batch, gradients, batch.Responses) / batch.Responses;
             double norm = GradientNorm.Of(gradients);
             loss.ShouldBe(expected.GetProperty("losses")[step].GetDouble(), 2e-5);
             double expectedNorm = expected.GetProperty("gradient_norms")[step].GetDouble();
@@ -48,7 +49,7 @@ public sealed class LlamaFixtureTests
                 ShouldAgree(gradients, Prefixed(file, "gradient."));
             }
 
-            optimizer.Step(model.Tensors, gradients, (float)Math.Min(1, clip / norm), workers);
+            optimizer.Step(model.Tensors, gradients, options.LearningRate, (float)Math.Min(1, clip / norm), workers);
         }
 
         ShouldAgree(model.Tensors, Prefixed(file, "after."));

@@ -22,7 +22,7 @@ public sealed class TextGeneratorTests
     public void One_token_at_a_time_gives_the_losses_that_whole_sequences_give()
     {
         using LlamaModel model = LlamaModel.Create(TestModel.Config, 4);
-        foreach (LlamaTensor tensor in model.Tensors.All.Where(tensor => tensor.IsMatrix))
+        foreach (LlamaTensor tensor in model.Tensors.All.Where(tensor => tensor.Kind != ParameterKind.Norm))
         {
             foreach (ref float value in tensor.Buffer.Span(0, (int)tensor.Buffer.Length))
             {

@@ -56,7 +56,7 @@ public sealed class GivingUpTests : IAsyncLifetime
         TransferException e = await FailAsync(Clients.Quick with { Progress = new ProgressRule(1, TimeSpan.FromSeconds(4)) }, null);
         e.Failure.ShouldBe(TransferFailure.Stalled);
         e.Message.ShouldContain("nothing that was tried got through; the last failure was: PUT");
-        e.Message.ShouldContain("parts/3: the server answered 400 Bad Request: Part 3 of upload u arrived with the SHA-256");
+        e.Message.ShouldContain("parts/3: the server answered 400 Bad Request: Part 3 of upload u arrived with the CRC-64");
         File.Exists(_host.UploadPath("u")).ShouldBeFalse();
     }
 

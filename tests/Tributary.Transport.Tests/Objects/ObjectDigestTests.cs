@@ -9,28 +9,28 @@ public sealed class ObjectDigestTests
         // The worked example of docs/WIRE-FORMAT.md: 2500 bytes, byte i being i mod 251, in parts of 1024.
         byte[] bytes = [.. Enumerable.Range(0, 2500).Select(i => (byte)(i % 251))];
         var layout = new PartLayout(bytes.Length, 1024);
-        return new ObjectDescriptor("example", layout, [.. bytes.Chunk(1024).Select(part => Sha256Digest.Of(part))]);
+        return new ObjectDescriptor("example", layout, [.. bytes.Chunk(1024).Select(part => PartChecksum.Of(part))]);
     }
 
     [Fact]
-    public void The_digest_is_what_the_documentation_and_sha256sum_say()
+    public void The_digest_is_what_the_documentation_says()
     {
         ObjectDescriptor example = Example();
         example.Parts.Select(part => part.ToString()).ShouldBe([
-            "2bce1ba628720664be4b9fdd77aae0678e5f0f3f02fc6ff641ec879094f6a404",
-            "50df58ae70fe40f3bd0234e1aa86f95dfaba1e118d4db5fd4b682ca2b61004d5",
-            "72f84a158e78943189f3aeca2c1a5c3b03cfc52887f39035c5ff0fd7d9e30e08",
+            "fee95dc7adac063f",
+            "57579f4dfb022f98",
+            "dde71e61e63d4262",
         ]);
-        example.Digest.ShouldBe("sha256:d2a6fbe7b1b88f21cda37775a4576bce62dedf87cac5b4d5ab8e3feb206aceb3");
-        ObjectDigest.Compute(new PartLayout(0), []).ShouldBe("sha256:7bf7c16019fe1854184bd7dc84bd7ffc9a86f3d10bc1a9b4f62134875cf06a11");
-        DigestField.Format(example.Parts[2]).ShouldBe("sha-256=:cvhKFY54lDGJ867KLBpcOwPPxSiH85A1xf8P19njDgg=:");
+        example.Digest.ShouldBe("sha256:304446188a40c7b031f9d5dd4bc0df32ecbfc70e313f00b6553b3d5a54f28458");
+        ObjectDigest.Compute(new PartLayout(0), []).ShouldBe("sha256:737c78aa52124b00ee0ef4f6867fd748f56ce9e009ef610d4207cdbbe5554aaa");
+        DigestField.Format(example.Parts[2]).ShouldBe("crc64nvme=:3eceYeY9QmI=:");
     }
 
     [Fact]
     public void Another_length_part_size_part_or_order_is_another_digest()
     {
         ObjectDescriptor example = Example();
-        Sha256Digest[] parts = [.. example.Parts];
+        PartChecksum[] parts = [.. example.Parts];
         string[] others =
         [
             ObjectDigest.Compute(new PartLayout(2499, 1024), parts),
@@ -43,10 +43,10 @@ public sealed class ObjectDigestTests
     }
 
     [Theory]
-    [InlineData("sha256:d2a6fbe7b1b88f21cda37775a4576bce62dedf87cac5b4d5ab8e3feb206aceb3", true)]
-    [InlineData("sha256:D2A6fbe7b1b88f21cda37775a4576bce62dedf87cac5b4d5ab8e3feb206aceb3", false)]
-    [InlineData("sha256:d2a6fbe7b1b88f21cda37775a4576bce62dedf87cac5b4d5ab8e3feb206aceb", false)]
-    [InlineData("d2a6fbe7b1b88f21cda37775a4576bce62dedf87cac5b4d5ab8e3feb206aceb3", false)]
+    [InlineData("sha256:304446188a40c7b031f9d5dd4bc0df32ecbfc70e313f00b6553b3d5a54f28458", true)]
+    [InlineData("sha256:304446188A40c7b031f9d5dd4bc0df32ecbfc70e313f00b6553b3d5a54f28458", false)]
+    [InlineData("sha256:304446188a40c7b031f9d5dd4bc0df32ecbfc70e313f00b6553b3d5a54f284b", false)]
+    [InlineData("304446188a40c7b031f9d5dd4bc0df32ecbfc70e313f00b6553b3d5a54f28458", false)]
     [InlineData(null, false)]
     public void A_text_is_taken_for_a_digest_only_in_its_one_form(string? text, bool expected) =>
         ObjectDigest.IsWellFormed(text).ShouldBe(expected);
@@ -66,8 +66,8 @@ public sealed class ObjectDigestTests
     [InlineData("\"length\":2500", "\"length\":\"2500\"", "$.length")]
     [InlineData("\"partBytes\":1024", "\"partBytes\":0", "1024 to 268435456 bytes, not 0")]
     [InlineData("\"length\":2500", "\"length\":9000000000000000", "more than 262144 parts")]
-    [InlineData("2bce1ba628", "xbce1ba628", "64 hexadecimal digits")]
-    [InlineData("2bce1ba628", "2bce1ba629", "follows as sha256:")]
+    [InlineData("fee95dc7ad", "xee95dc7ad", "16 hexadecimal digits")]
+    [InlineData("fee95dc7ad", "fee95dc7ae", "follows as sha256:")]
     [InlineData("\"id\":\"example\",", "", "id")]
     [InlineData("\"id\":\"example\"", "\"id\":null", "id")]
     [InlineData("\"id\":\"example\"", "\"id\":\"\"", "id is empty")]

@@ -19,7 +19,7 @@ public sealed class UploadTests : IAsyncDisposable
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
 
-    private ObjectDescriptor Descriptor => new("u", _layout, [.. _bytes.Chunk(PartBytes).Select(part => Sha256Digest.Of(part))]);
+    private ObjectDescriptor Descriptor => new("u", _layout, [.. _bytes.Chunk(PartBytes).Select(part => PartChecksum.Of(part))]);
 
     private byte[] PartOf(int part) => _bytes.AsSpan((int)_layout.OffsetOf(part), _layout.BytesOf(part)).ToArray();
 
@@ -239,9 +239,9 @@ public sealed class UploadTests : IAsyncDisposable
         }
     }
 
-    private Task<HttpResponseMessage> PutAsync(int part, byte[] bytes) => PutAsync($"{part}", bytes, Sha256Digest.Of(bytes));
+    private Task<HttpResponseMessage> PutAsync(int part, byte[] bytes) => PutAsync($"{part}", bytes, PartChecksum.Of(bytes));
 
-    private async Task<HttpResponseMessage> PutAsync(string part, byte[] bytes, Sha256Digest? digest)
+    private async Task<HttpResponseMessage> PutAsync(string part, byte[] bytes, PartChecksum? digest)
     {
         using var put = new HttpRequestMessage(HttpMethod.Put, new Uri(_host!.Address, $"/uploads/u/parts/{part}"));
         put.Content = new ByteArrayContent(bytes);
@@ -290,7 +290,7 @@ public sealed class UploadTests : IAsyncDisposable
     /// <summary>
     /// Sends the head and, when the server says that it reads them, the first bytes of a part by hand, and then nothing more.
     /// </summary>
-    private async Task<Socket> BeginPartAsync(int part, Sha256Digest digest, int bytes)
+    private async Task<Socket> BeginPartAsync(int part, PartChecksum digest, int bytes)
     {
         var socket = new Socket(SocketType.Stream, ProtocolType.Tcp);
         await socket.ConnectAsync("127.0.0.1", _host!.Address.Port, Cancel);

@@ -1,7 +1,6 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Security.Cryptography;
 using System.Text.Json;
 
 namespace Tributary.Transport.Tests.Serving;
@@ -117,7 +116,7 @@ public sealed class ObjectServingTests : IAsyncDisposable
     public async Task A_response_that_is_one_part_says_its_digest()
     {
         using HttpResponseMessage part = await GetAsync($"bytes={PartBytes}-{(2 * PartBytes) - 1}");
-        string expected = $"sha-256=:{Convert.ToBase64String(SHA256.HashData(_bytes.AsSpan(PartBytes, PartBytes)))}:";
+        string expected = DigestField.Format(PartChecksum.Of(_bytes.AsSpan(PartBytes, PartBytes)));
         part.Headers.GetValues("Content-Digest").ShouldBe([expected]);
         using HttpResponseMessage less = await GetAsync($"bytes={PartBytes}-{(2 * PartBytes) - 2}");
         less.Headers.Contains("Content-Digest").ShouldBeFalse();
@@ -133,7 +132,7 @@ public sealed class ObjectServingTests : IAsyncDisposable
         json.GetProperty("partBytes").GetInt32().ShouldBe(PartBytes);
         json.GetProperty("digest").GetString().ShouldBe(_descriptor.Digest);
         json.GetProperty("parts").EnumerateArray().Select(part => part.GetString())
-            .ShouldBe(_bytes.Chunk(PartBytes).Select(part => Convert.ToHexStringLower(SHA256.HashData(part))));
+            .ShouldBe(_bytes.Chunk(PartBytes).Select(part => PartChecksum.Of(part).ToString()));
         using HttpResponseMessage missing = await _http.GetAsync(new Uri(_host.Address, "/objects/none/descriptor"), Cancel);
         (await ProblemOf(missing)).GetProperty("type").GetString().ShouldBe(ProblemTypes.ObjectNotFound);
     }

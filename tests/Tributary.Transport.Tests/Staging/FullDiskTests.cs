@@ -69,7 +69,7 @@ public sealed class FullDiskTests : IDisposable
     {
         byte[] bytes = Scratch.Bytes(Length);
         var layout = new PartLayout(Length, PartBytes);
-        var descriptor = new ObjectDescriptor("u", layout, [.. bytes.Chunk(PartBytes).Select(part => Sha256Digest.Of(part))]);
+        var descriptor = new ObjectDescriptor("u", layout, [.. bytes.Chunk(PartBytes).Select(part => PartChecksum.Of(part))]);
         await using TransportHost host = await TransportHost.StartAsync(Disk.Path);
         await host.BeginUploadAsync("u", layout);
         using var http = new HttpClient();
@@ -158,7 +158,7 @@ public sealed class FullDiskTests : IDisposable
     {
         byte[] content = bytes.AsSpan(part * PartBytes, PartBytes).ToArray();
         using var put = new HttpRequestMessage(HttpMethod.Put, new Uri(host.Address, $"/uploads/u/parts/{part}")) { Content = new ByteArrayContent(content) };
-        put.Content.Headers.Add("Content-Digest", DigestField.Format(Sha256Digest.Of(content)));
+        put.Content.Headers.Add("Content-Digest", DigestField.Format(PartChecksum.Of(content)));
         using HttpResponseMessage response = await http.SendAsync(put, Cancel);
         return response.StatusCode;
     }

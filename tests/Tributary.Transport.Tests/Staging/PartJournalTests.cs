@@ -13,9 +13,9 @@ public sealed class PartJournalTests : IDisposable
     {
         using (var journal = PartJournal.Open(Target, Layout))
         {
-            journal.Add(3, Sha256Digest.Of("a"u8));
-            journal.Add(5, Sha256Digest.Of("b"u8));
-            journal.Add(7, Sha256Digest.Of("c"u8));
+            journal.Add(3, PartChecksum.Of("a"u8));
+            journal.Add(5, PartChecksum.Of("b"u8));
+            journal.Add(7, PartChecksum.Of("c"u8));
             journal.Drop(3);
         }
 
@@ -24,8 +24,8 @@ public sealed class PartJournalTests : IDisposable
         using (var journal = PartJournal.Open(Target, Layout))
         {
             journal.Arrived.ShouldBe([5, 7]);
-            journal[5].ShouldBe(Sha256Digest.Of("b"u8));
-            journal.Add(9, Sha256Digest.Of("d"u8));
+            journal[5].ShouldBe(PartChecksum.Of("b"u8));
+            journal.Add(9, PartChecksum.Of("d"u8));
         }
 
         using (var journal = PartJournal.Open(Target, Layout))
@@ -39,7 +39,7 @@ public sealed class PartJournalTests : IDisposable
     {
         using (var journal = PartJournal.Open(Target, Layout))
         {
-            journal.Add(3, Sha256Digest.Of("a"u8));
+            journal.Add(3, PartChecksum.Of("a"u8));
         }
 
         using (var journal = PartJournal.Open(Target, new PartLayout(10_000, 2048)))

@@ -3,19 +3,17 @@ using Tributary.Tensors;
 
 namespace Tributary.Training;
 
-/// <summary>A model's weights as a source: a view, dense F32.</summary>
-internal sealed class LlamaWeights : TensorSource
+/// <summary>Tensors in memory as a source: a view, dense F32. It gives what they are when a tile is read.</summary>
+internal sealed class ParameterView : TensorSource
 {
     private readonly LlamaTensor[] _tensors;
 
-    /// <summary>The tensors by the names and in the order given; a tied head's name is another name of the embedding.</summary>
-    public LlamaWeights(LlamaTensors tensors, IEnumerable<string> order)
+    /// <summary>Makes the view, with the tensors under the names and in the order given.</summary>
+    public ParameterView(IEnumerable<(string Name, LlamaTensor Tensor)> tensors)
     {
-        var byName = tensors.All.ToDictionary(tensor => tensor.Name, StringComparer.Ordinal);
-        byName.TryAdd(LlamaTensors.HeadName, tensors.All[0]);
-        var known = order.Where(byName.ContainsKey).ToArray();
-        _tensors = [.. known.Select(name => byName[name])];
-        Manifest = new TensorManifest(known.Select(name => new TensorEntry(new TensorSpec(name, DType.F32, byName[name].Shape))));
+        (string Name, LlamaTensor Tensor)[] given = [.. tensors];
+        _tensors = [.. given.Select(pair => pair.Tensor)];
+        Manifest = new TensorManifest(given.Select(pair => new TensorEntry(new TensorSpec(pair.Name, DType.F32, pair.Tensor.Shape))));
     }
 
     public override TensorManifest Manifest { get; }

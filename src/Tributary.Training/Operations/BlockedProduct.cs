@@ -1,0 +1,132 @@
+using System.Runtime.CompilerServices;
+using Tributary.Training.Memory;
+
+namespace Tributary.Training.Operations;
+
+/// <summary>
+/// The product of matrices in managed code. Each thread has a rectangle of C of its own; for it the right-hand side is copied, block by
+/// block, into strips that stay in the cache, and rows of the left-hand side pass by them (<see cref="MatrixTile"/>).
+/// </summary>
+/// <remarks>
+/// The blocks of the inner dimension follow from its length alone, so an element's sum is taken in the same order whatever the
+/// number of threads. The scheme is that of Goto and van de Geijn, "Anatomy of high-performance matrix multiplication" (2008);
+/// the left-hand side is read where it lies as long as that is as fast.
+/// </remarks>
+internal static unsafe class BlockedProduct
+{
+    private const int InnerMax = 320;
+    private const int ColumnsMax = 384;
+
+    /// <summary>Rows of A that stay in the second-level cache while the strips pass by.</summary>
+    private const int RowsMax = 8 * MatrixTile.Rows;
+
+    /// <summary>Below so many multiplications, waking another thread takes longer than it saves.</summary>
+    private const long ThreadedMin = 1 << 18;
+
+    /// <summary>A thread's memory, in floats: packed B, packed A, and a tile at the right edge of C.</summary>
+    private const long ScratchLength = ((long)InnerMax * (ColumnsMax + RowsMax)) + (MatrixTile.Rows * MatrixTile.ColumnsMax);
+
+    /// <summary>Whether a product is so small that one thread is as fast as several.</summary>
+    public static bool IsSmall(Matrix c, int inner) => (long)c.Rows * c.Columns * inner < ThreadedMin;
+
+    /// <summary>c = a b, or c += a b.</summary>
+    public static void Multiply(Strided a, Strided b, Matrix c, int inner, bool accumulate, Workers workers)
+    {
+        ThreadGrid grid = IsSmall(c, inner) ? new ThreadGrid(1, 1) : ThreadGrid.For(c.Rows, c.Columns, workers.Count);
+        workers.Split(grid.Rows * grid.Columns, 1, (a, b, c, inner, accumulate, grid, workers), static (state, part, begin, end) =>
+        {
+            float* scratch = state.workers.Scratch(part, ScratchLength).Data;
+            for (int i = begin; i < end; i++)
+            {
+                (int first, int last) = ThreadGrid.Cut(state.c.Rows, MatrixTile.Rows, i / state.grid.Columns, state.grid.Rows);
+                (int left, int right) = ThreadGrid.Cut(state.c.Columns, MatrixTile.Columns, i % state.grid.Columns, state.grid.Columns);
+                MultiplyPart(state.a, state.b, state.c, state.inner, state.accumulate, new Rectangle(first, last, left, right), scratch);
+            }
+        });
+    }
+
+    private static void MultiplyPart(Strided a, Strided b, Matrix c, int inner, bool accumulate, Rectangle part, float* scratch)
+    {
+        int blocks = (inner + InnerMax - 1) / InnerMax;
+        int innerBlock = (inner + blocks - 1) / blocks;
+        float* packedA = scratch + ((long)InnerMax * ColumnsMax);
+        float* edge = packedA + ((long)InnerMax * RowsMax);
+        for (int column = part.Left; column < part.Right; column += ColumnsMax)
+        {
+            int columns = Math.Min(ColumnsMax, part.Right - column);
+            for (int k = 0; k < inner; k += innerBlock)
+            {
+                int length = Math.Min(innerBlock, inner - k);
+                StripPacking.Pack(b.At(k, column), length, columns, scratch);
+                for (int row = part.Top; row < part.Bottom; row += RowsMax)
+                {
+                    int rows = Math.Min(RowsMax, part.Bottom - row);
+                    Strided block = Near(a.At(row, k), rows, length, packedA);
+                    MultiplyBlock(block, scratch, c, row, rows, column, columns, length, accumulate || k > 0, edge);
+                }
+            }
+        }
+    }
+
+    /// <summary>
+    /// A block of A, where it lies or a copy. A transpose is copied since each of its columns is in another page; rows that are a
+    /// multiple of 1 KiB apart are, since they would push each other out of the first-level cache.
+    /// </summary>
+    private static Strided Near(Strided a, int rows, int inner, float* packed)
+    {
+        if (a.Row == 1)
+        {
+            StripPacking.CopyRows(a.Data, a.Column, inner, rows, packed, RowsMax);
+            return new Strided(packed, 1, RowsMax);
+        }
+
+        if (a.Row % 256 == 0)
+        {
+            StripPacking.CopyRows(a.Data, a.Row, rows, inner, packed, InnerMax);
+            return new Strided(packed, InnerMax, 1);
+        }
+
+        return a;
+    }
+
+    /// <summary>Some rows by some columns, summed over one block of the inner dimension.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void MultiplyBlock(
+        Strided a, float* packed, Matrix c, int row, int rows, int column, int columns, int inner, bool accumulate, float* edge)
+    {
+        int strip = MatrixTile.Columns;
+        for (int j = 0; j < columns; j += strip)
+        {
+            float* b = packed + ((long)j * inner);
+            float* target = c.Data + ((long)row * c.Columns) + column + j;
+            if (columns - j >= strip)
+            {
+                MatrixTile.Multiply(rows, inner, a.Data, a.Row, a.Column, b, strip, target, c.Columns, accumulate);
+            }
+            else
+            {
+                MultiplyEdge(a, b, target, c.Columns, rows, columns - j, inner, accumulate, edge);
+            }
+        }
+    }
+
+    /// <summary>The last strip where it is narrower than the others: computed beside the matrix, then its columns are copied.</summary>
+    private static void MultiplyEdge(
+        Strided a, float* b, float* target, nint targetRow, int rows, int width, int inner, bool accumulate, float* tile)
+    {
+        int strip = MatrixTile.Columns;
+        for (int row = 0; row < rows; row += MatrixTile.Rows)
+        {
+            int count = Math.Min(MatrixTile.Rows, rows - row);
+            if (accumulate)
+            {
+                StripPacking.CopyRows(target + (row * targetRow), targetRow, count, width, tile, strip);
+            }
+
+            MatrixTile.Multiply(count, inner, a.Data + (row * a.Row), a.Row, a.Column, b, strip, tile, strip, accumulate);
+            StripPacking.CopyRows(tile, strip, count, width, target + (row * targetRow), targetRow);
+        }
+    }
+
+    private readonly record struct Rectangle(int Top, int Bottom, int Left, int Right);
+}
