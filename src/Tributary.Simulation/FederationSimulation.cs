@@ -27,27 +27,25 @@ namespace Tributary.Simulation;
 public sealed class FederationSimulation : IDisposable
 {
     private readonly SimulationOptions _options;
-    private readonly Checkpoint _model;
+    private readonly ExchangedModel _model;
     private readonly SortedDictionary<string, Executor> _executors;
     private readonly RunFolder _folder;
     private readonly TimeProvider _time;
 
-    private FederationSimulation(SimulationOptions options, Checkpoint model, SortedDictionary<string, Executor> executors, TimeProvider time)
+    private FederationSimulation(SimulationOptions options, ExchangedModel model, SortedDictionary<string, Executor> executors, TimeProvider time)
     {
         _options = options;
         _model = model;
         _executors = executors;
         _time = time;
         _folder = new RunFolder(options.OutFolder);
-        Model = new ModelSummary(
-            Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(options.ModelFolder))), model.Manifest.Count, model.Manifest.ElementCount, model.Manifest.ElementCount * sizeof(float));
     }
 
     /// <summary>The job.</summary>
-    public Job Job => _options.File.Job;
+    public Job Job => _model.Job;
 
-    /// <summary>The model it starts from.</summary>
-    public ModelSummary Model { get; }
+    /// <summary>The model it starts from: what travels.</summary>
+    public ModelSummary Model => _model.Summary;
 
     /// <summary>Whether a run may use its output folder: it is new, or holds the same run, cut short.</summary>
     public static bool MayRun(SimulationOptions options) => RunFolder.Refuse(options.OutFolder, Describe(options)) is null;
@@ -61,7 +59,7 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException(reason);
         }
 
-        Checkpoint? model = null;
+        ExchangedModel? model = null;
         var executors = new SortedDictionary<string, Executor>(StringComparer.Ordinal);
         try
         {
@@ -70,15 +68,10 @@ public sealed class FederationSimulation : IDisposable
                 _ = FilterPipeline.For(point, options.File.Job.Precision);
             }
 
-            if (!Directory.Exists(options.ModelFolder))
-            {
-                throw new UsageException($"{options.ModelFolder}: there is no such model folder; name one with 'model:' in the job file or with --model");
-            }
-
-            model = OpenModel(options);
+            model = ExchangedModel.Open(options);
             foreach (JobFileSite site in options.File.Sites)
             {
-                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site, time));
+                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site, model, time));
             }
 
             return new FederationSimulation(options, model, executors, time);
@@ -107,11 +100,11 @@ public sealed class FederationSimulation : IDisposable
         long start = Stopwatch.GetTimestamp();
         using var metrics = new MetricsFile(_folder.Metrics, _time);
         JobRecord record = await RunJobAsync(happened => { metrics.Write(happened); report(happened); }, cancellationToken);
-        _folder.Export(record.LastModel, _options.ModelFolder, _folder.Model, cancellationToken);
-        _folder.Export(record.BestModel ?? _options.ModelFolder, _options.ModelFolder, _folder.BestModel, cancellationToken);
+        RunFolder.Export(_folder.Model, target => _model.Export(record.LastModel, _folder, target, cancellationToken));
+        RunFolder.Export(_folder.BestModel, target => _model.Export(record.BestModel, _folder, target, cancellationToken));
 
         var paths = new RunPaths(_folder.Report, _folder.Metrics, _folder.Model, _folder.BestModel);
-        RunSummary summary = Summary.Of(Job, Model, record, started, Stopwatch.GetElapsedTime(start).TotalSeconds, ProcessMemory.PeakBytes(), paths);
+        RunSummary summary = Summary.Of(_model, record, started, Stopwatch.GetElapsedTime(start).TotalSeconds, ProcessMemory.PeakBytes(), paths);
         ReportWriter.Write(summary, _folder.Report);
         _folder.Finish(summary);
         return summary;
@@ -141,26 +134,7 @@ public sealed class FederationSimulation : IDisposable
         return file.Exists ? $"{file.FullName} {file.Length} {file.LastWriteTimeUtc:O}" : file.FullName;
     }
 
-    private static Checkpoint OpenModel(SimulationOptions options)
-    {
-        Checkpoint model = Checkpoint.Open(options.ModelFolder);
-        try
-        {
-            if (options.Executors is null && options.File.Job.Train.Trainer == TrainerOffer.Builtin)
-            {
-                LlamaModel.RequireFits(LlamaConfig.Load(options.ModelFolder), model.Manifest);
-            }
-
-            return model;
-        }
-        catch (TensorFormatException e)
-        {
-            model.Dispose();
-            throw new UsageException($"{options.ModelFolder}: {e.Message}", e);
-        }
-    }
-
-    private static Executor MakeTrainer(SimulationOptions options, JobFileSite site, TimeProvider time)
+    private static Executor MakeTrainer(SimulationOptions options, JobFileSite site, ExchangedModel model, TimeProvider time)
     {
         string data = Path.Combine(options.DataFolder, site.Data);
         if (!File.Exists(data))
@@ -168,49 +142,56 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
         }
 
-        Job job = options.File.Job;
+        Job job = model.Job;
         if (TrainerOffer.Refuse(job.Train, options.File.Trainers) is { } refusal)
         {
             throw new UsageException(refusal);
         }
 
-        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is { } offer)
+        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is not { } offer)
         {
-            return new ProcessTrainer(
-                offer,
-                new TrainerPlace
-                {
-                    Site = site.Name,
-                    WorkingFolder = options.TrainerFolder,
-                    TaskFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
-                    Checkpoint = options.ModelFolder,
-                    Data = data,
-                    RecordsMax = site.Records,
-                    LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
-                },
-                time);
+            var place = new BuiltinTrainerOptions
+            {
+                Site = site.Name,
+                ModelFolder = options.ModelFolder,
+                Base = model.Frozen,
+                DataPath = data,
+                RecordsMax = site.Records,
+                HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
+                WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+                Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
+            };
+            return new BuiltinTrainer(place, job);
         }
 
-        var place = new BuiltinTrainerOptions
+        if (site.HeldOut is not null)
         {
-            Site = site.Name,
-            ModelFolder = options.ModelFolder,
-            DataPath = data,
-            RecordsMax = site.Records,
-            HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
-            WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
-            Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
-        };
-        return new BuiltinTrainer(place, job);
+            throw new UsageException($"site '{site.Name}' has a file of held-out records, which only the trainer inside measures on; remove it, or the line 'trainer: {offer.Name}'");
+        }
+
+        return new ProcessTrainer(
+            offer,
+            new TrainerPlace
+            {
+                Site = site.Name,
+                WorkingFolder = options.TrainerFolder,
+                TaskFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
+                Checkpoint = options.ModelFolder,
+                Data = data,
+                RecordsMax = site.Records,
+                LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
+            },
+            time);
     }
 
-    private static void Release(Checkpoint? model, SortedDictionary<string, Executor> executors)
+    private static void Release(ExchangedModel? model, SortedDictionary<string, Executor> executors)
     {
-        model?.Dispose();
         foreach (Executor executor in executors.Values)
         {
             executor.Dispose();
         }
+
+        model?.Dispose();
     }
 
     private async Task<JobRecord> RunJobAsync(Action<JobEvent> report, CancellationToken cancellationToken)
@@ -220,7 +201,7 @@ public sealed class FederationSimulation : IDisposable
         await using TributaryServer server = await TributaryServer.StartAsync(serverOptions, _time, static _ => { }, cancellationToken);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task<JobRecord> job = server.RunJobAsync(Job, _model, report, stop.Token);
+        Task<JobRecord> job = server.RunJobAsync(Job, _model.Initial(_folder, cancellationToken), report, stop.Token);
         Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, stop.Token))];
         try
         {

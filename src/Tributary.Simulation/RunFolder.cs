@@ -1,6 +1,6 @@
 using Tributary.Simulation.Reports;
 using Tributary.Tensors;
-using Tributary.Tensors.Checkpoints;
+using Tributary.Training;
 
 namespace Tributary.Simulation;
 
@@ -22,6 +22,9 @@ internal sealed class RunFolder
     public string Model => Path.Combine(_root, "model");
 
     public string BestModel => Path.Combine(_root, "best");
+
+    /// <summary>The weights of the adapters that a run starts from, in a folder of PEFT's layout.</summary>
+    public string InitialAdapters => Path.Combine(_root, "state", "adapters", PeftAdapter.WeightsName);
 
     public string Server => Path.Combine(_root, "state", "server");
 
@@ -63,12 +66,8 @@ internal sealed class RunFolder
         DurableFile.WriteText(State(_root), run);
     }
 
-    /// <summary>Writes a checkpoint folder with a model's weights, and under its final name only when it is whole.</summary>
-    /// <param name="weights">The weights: a file or folder.</param>
-    /// <param name="modelFolder">The folder of the model that it was made from.</param>
-    /// <param name="target">The folder to write.</param>
-    /// <param name="cancellationToken">Ends the work.</param>
-    public void Export(string weights, string modelFolder, string target, CancellationToken cancellationToken)
+    /// <summary>Writes a folder that is there under its final name only when it is whole.</summary>
+    public static void Export(string target, Action<string> write)
     {
         string partial = target + ".partial";
         if (Directory.Exists(partial))
@@ -77,15 +76,7 @@ internal sealed class RunFolder
         }
 
         Directory.CreateDirectory(partial);
-        CheckpointCompanions.Copy(modelFolder, partial);
-        using (Checkpoint checkpoint = Checkpoint.Open(weights))
-        {
-            // In the types of the model that it was made from, whatever it was kept in.
-            using Checkpoint original = Checkpoint.Open(modelFolder);
-            var cast = new CastSource(checkpoint, spec => original.Manifest[original.Manifest.IndexOf(spec.Name)].Spec.DType);
-            CheckpointWriter.Write(cast, partial, cancellationToken: cancellationToken);
-        }
-
+        write(partial);
         if (Directory.Exists(target))
         {
             Directory.Delete(target, recursive: true);

@@ -9,8 +9,9 @@ namespace Tributary.Simulation;
 /// <summary>Makes a run's summary of what the server's journal says.</summary>
 internal static class Summary
 {
-    public static RunSummary Of(Job job, ModelSummary model, JobRecord record, DateTimeOffset started, double seconds, long peakBytes, RunPaths paths)
+    public static RunSummary Of(ExchangedModel exchanged, JobRecord record, DateTimeOffset started, double seconds, long peakBytes, RunPaths paths)
     {
+        (Job job, ModelSummary model) = (exchanged.Job, exchanged.Summary);
         int trained = record.Results.Count(result => result.Digest is not null);
         return new RunSummary
         {
@@ -24,6 +25,7 @@ internal static class Summary
             Started = started,
             Version = typeof(Summary).Assembly.GetName().Version!.ToString(3),
             Model = model,
+            Base = exchanged.Base,
             Sites = [.. record.Results.Where(result => result is { Round: 1, Step: 0 }).Select(SiteOf)],
             InitialLoss = record.Models[0].Loss!.Value,
             FinalLoss = record.Models[^1].Loss!.Value,

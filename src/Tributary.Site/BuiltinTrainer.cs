@@ -18,7 +18,8 @@ public sealed class BuiltinTrainer : Executor
     private readonly InstructionDataset _train;
     private readonly InstructionDataset _heldOut;
     private readonly TrainerFolder _folder;
-    private LlamaModel? _model;
+    private TrainableModel? _model;
+    private FrozenBase? _ownBase;
 
     /// <summary>Reads the site's records, so that what is wrong with them is known before a job starts.</summary>
     /// <param name="options">The site's side of it.</param>
@@ -74,6 +75,7 @@ public sealed class BuiltinTrainer : Executor
     protected override void Dispose(bool disposing)
     {
         _model?.Dispose();
+        _ownBase?.Dispose();
         base.Dispose(disposing);
     }
 
@@ -95,7 +97,7 @@ public sealed class BuiltinTrainer : Executor
     {
         if (_model is null)
         {
-            _model = LlamaModel.Load(_config, task.Model);
+            _model = task.Job.Train.Lora is { } lora ? LoadAdapters(lora, task, cancellationToken) : LlamaModel.Load(_config, task.Model);
         }
         else
         {
@@ -125,6 +127,20 @@ public sealed class BuiltinTrainer : Executor
             default:
                 throw new TaskFailedException($"the built-in trainer knows no task '{task.Name}'; it knows {TaskNames.Train} and {TaskNames.Evaluate}");
         }
+    }
+
+    /// <summary>Puts the adapters beside this site's base, if that is the one they are for.</summary>
+    private LoraModel LoadAdapters(JobLora lora, TaskData task, CancellationToken cancellationToken)
+    {
+        FrozenBase known = _options.Base ?? (_ownBase ??= FrozenBase.Load(_options.ModelFolder, cancellationToken));
+        if (lora.Base is { } expected && expected != known.Digest)
+        {
+            throw new TaskFailedException(
+                $"the job's adapters are for a base with the digest {expected}, but {known.Folder} has {known.Digest}; put the job's base model there");
+        }
+
+        var config = new LoraConfig { Rank = lora.Rank, Alpha = lora.Alpha, Targets = lora.Targets, Dropout = lora.Dropout };
+        return LoraModel.Load(known.Model, config, task.Model);
     }
 
     private EvaluationResult Evaluate(Dictionary<string, double> metrics, IProgress<TaskProgress> progress, CancellationToken cancellationToken)

@@ -1,3 +1,5 @@
+using Tributary.Training;
+
 namespace Tributary.Site;
 
 /// <summary>What the trainer inside works with at a site: the site's own affair, of which a job says nothing.</summary>
@@ -6,8 +8,15 @@ public sealed record BuiltinTrainerOptions
     /// <summary>The site's name; it is part of what orders its records.</summary>
     public required string Site { get; init; }
 
-    /// <summary>A folder with config.json, tokenizer.json and, where a job asks for it, the model's chat template.</summary>
+    /// <summary>
+    /// A folder with config.json and tokenizer.json, and where a job asks for them the model's chat template and the weights of the adapters' base.
+    /// </summary>
     public required string ModelFolder { get; init; }
+
+    /// <summary>
+    /// The base of adapters, read already and shared with others, whose owner disposes it; null to read it from the folder when a job needs it.
+    /// </summary>
+    public FrozenBase? Base { get; init; }
 
     /// <summary>The site's records, JSONL.</summary>
     public required string DataPath { get; init; }

@@ -7,16 +7,25 @@ namespace Tributary.Training;
 /// <remarks>Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).</remarks>
 internal sealed class SplitMix64(ulong seed)
 {
+    private const ulong Gamma = 0x9E3779B97F4A7C15;
+
     private ulong _state = seed;
+
+    /// <summary>The first number of a seed: for draws that are numbered, not made one after the other.</summary>
+    public static ulong Mix(ulong seed)
+    {
+        ulong z = seed + Gamma;
+        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
+        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
+        return z ^ (z >> 31);
+    }
 
     /// <summary>The next 64 bits.</summary>
     public ulong Next()
     {
-        _state += 0x9E3779B97F4A7C15;
-        ulong z = _state;
-        z = (z ^ (z >> 30)) * 0xBF58476D1CE4E5B9;
-        z = (z ^ (z >> 27)) * 0x94D049BB133111EB;
-        return z ^ (z >> 31);
+        ulong next = Mix(_state);
+        _state += Gamma;
+        return next;
     }
 
     /// <summary>A number below 1 and not below 0, of 53 random bits.</summary>

@@ -42,6 +42,9 @@ public sealed class ModelVerbTests : IDisposable
     [InlineData(new[] { "model", "quantize", "nowhere", "q", "--precision", "nf4" }, "nowhere")]
     [InlineData(new[] { "model", "quantize", "model", "model", "--precision", "nf4" }, "is there already")]
     [InlineData(new[] { "model", "dequantize", "model", "q", "--dtype", "I64" }, "F32, F16 or BF16")]
+    [InlineData(new[] { "model", "merge", "--base", "model", "--adapter", "nowhere", "--out", "merged" }, "nowhere: there is no such folder")]
+    [InlineData(new[] { "model", "merge", "--base", "model", "--adapter", "model", "--out", "merged" }, "there is no adapter_config.json here")]
+    [InlineData(new[] { "model", "merge", "--base", "model", "--adapter", "model", "--out", "model" }, "model: is there already")]
     [InlineData(new[] { "bench", "sizes", "--model", "llama-9" }, "llama-3.2-1b")]
     [InlineData(new[] { "bench", "codecs", "--tiles", "0" }, "1 to 511")]
     public async Task Wrong_usage_is_named_and_leaves_nothing(string[] arguments, string says)

@@ -229,6 +229,38 @@ public sealed class BuiltinTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task A_site_trains_adapters_beside_its_own_base_and_returns_them_alone()
+    {
+        using FrozenBase known = FrozenBase.Load(ModelFolder(), Cancel);
+        Job job = Adapters(known.Digest);
+        PeftAdapter.WriteInitial(known.Model.Config, new LoraConfig { Rank = 4, Alpha = 8, Targets = ["q_proj", "v_proj"] }, 1, "base", null, _folder["adapter"], Cancel);
+        using PeftAdapter initial = PeftAdapter.Open(_folder["adapter"]);
+        using BuiltinTrainer own = Trainer(job);
+        TaskResult result = await ExecuteAsync(own, TaskNames.Train, job, 1, initial.Weights);
+        result.Model!.Manifest.Select(entry => entry.Spec).ShouldBe(initial.Weights.Manifest.Select(entry => entry.Spec));
+        result.Metrics[MetricNames.LocalLoss].ShouldBeLessThan(result.Metrics[MetricNames.ReceivedLoss] - 0.05);
+        byte[] trained = AllBytes(result.Model);
+
+        // A base that is shared is the same base, and trained adapters can be gone on with.
+        using var shared = new BuiltinTrainer(Options("a") with { Base = known }, job);
+        AllBytes((await ExecuteAsync(shared, TaskNames.Train, job, 1, initial.Weights)).Model!).ShouldBe(trained);
+        TaskResult second = await ExecuteAsync(shared, TaskNames.Train, job, 2, Copy(result.Model));
+        second.Metrics[MetricNames.ReceivedLoss].ShouldBe(result.Metrics[MetricNames.LocalLoss]);
+    }
+
+    [Fact]
+    public async Task A_site_with_another_base_than_the_jobs_refuses_its_adapters()
+    {
+        Job job = Adapters("sha256:" + new string('0', 64));
+        using FrozenBase known = FrozenBase.Load(ModelFolder(), Cancel);
+        using LoraModel fresh = LoraModel.Create(known.Model, new LoraConfig { Rank = 4, Alpha = 8, Targets = ["q_proj", "v_proj"] }, 1);
+        using BuiltinTrainer trainer = Trainer(job);
+        TaskFailedException refused = await Should.ThrowAsync<TaskFailedException>(ExecuteAsync(trainer, TaskNames.Train, job, 1, fresh.Weights));
+        refused.Message.ShouldBe(
+            $"the job's adapters are for a base with the digest sha256:{new string('0', 64)}, but {ModelFolder()} has {known.Digest}; put the job's base model there");
+    }
+
+    [Fact]
     public async Task Two_sites_train_a_model_together_over_real_connections()
     {
         using Checkpoint initial = Model();
@@ -243,6 +275,11 @@ public sealed class BuiltinTrainerTests : IDisposable
         losses[^1].ShouldBeLessThan(losses[0]);
         record.BestRound.ShouldBeGreaterThan(0);
     }
+
+    private static Job Adapters(string digest) => Demo with
+    {
+        Train = Demo.Train with { LearningRate = 1e-2, Lora = new JobLora { Rank = 4, Alpha = 8, Targets = ["q_proj", "v_proj"], Base = digest } },
+    };
 
     private static Checkpoint Model() => Checkpoint.Open(ModelFolder());
 

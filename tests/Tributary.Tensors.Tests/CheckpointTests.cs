@@ -30,6 +30,28 @@ public sealed class CheckpointTests : IDisposable
     }
 
     [Fact]
+    public void A_digest_says_whether_two_folders_hold_the_same_weights_however_they_lie_there()
+    {
+        CancellationToken cancel = TestContext.Current.CancellationToken;
+        string expected = CheckpointDigest.Of(_weights, cancel);
+        expected.ShouldMatch("^sha256:[0-9a-f]{64}$");
+        CheckpointWriter.Write(_weights, _folder["shards"], 1, cancel);
+        using (Checkpoint shards = Checkpoint.Open(_folder["shards"]))
+        {
+            CheckpointDigest.Of(shards, cancel).ShouldBe(expected);
+        }
+
+        using var turned = new SelectedTensors(_weights, [2, 0, 1]);
+        CheckpointDigest.Of(turned, cancel).ShouldBe(expected);
+        using var fewer = new SelectedTensors(_weights, [0, 1]);
+        CheckpointDigest.Of(fewer, cancel).ShouldNotBe(expected);
+        CheckpointDigest.Of(new CastSource(_weights, DType.F32), cancel).ShouldNotBe(expected);
+        var other = new MemorySource(
+            MemorySource.Gaussian("a", DType.F32, [100], 1), MemorySource.Gaussian("b", DType.BF16, [50, 3], 2), MemorySource.Gaussian("c", DType.F32, [7], 4));
+        CheckpointDigest.Of(other, cancel).ShouldNotBe(expected);
+    }
+
+    [Fact]
     public void A_folder_without_weights_says_what_was_looked_for() =>
         Should.Throw<FileNotFoundException>(() => Checkpoint.Open(_folder.Path)).Message.ShouldContain("model.safetensors.index.json");
 

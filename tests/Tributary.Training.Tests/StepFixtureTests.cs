@@ -55,6 +55,44 @@ public sealed class StepFixtureTests
         ShouldAgree("cosine", model, losses);
     }
 
+    [Theory]
+    [InlineData("lora", 0, 1)]
+    [InlineData("lora", 0, 3)]
+    [InlineData("lora_some", 0.5, 1)]
+    public void LoRA_is_a_Llama_of_PyTorchs_with_adapters_written_out(string name, double mu, int threads)
+    {
+        using LlamaModel frozen = Model();
+        byte[] before = MemoryTensors.AllBytes(frozen.Weights);
+        using LoraModel model = Adapted(name, frozen);
+        ShouldAgree(name, model, Train(model, Options with { ProximalMu = mu, Threads = threads }, null));
+        MemoryTensors.AllBytes(frozen.Weights).ShouldBe(before);
+    }
+
+    [Theory]
+    [InlineData(1)]
+    [InlineData(3)]
+    public void Dropout_leaves_out_what_the_fixture_leaves_out_whatever_the_number_of_threads(int threads)
+    {
+        using LlamaModel frozen = Model();
+        using LoraModel model = Adapted("lora_dropout", frozen);
+        var one = new InstructionDataset([_dataset.Examples[0]], tokenizer: null, 64);
+        ShouldAgree("lora_dropout", model, Train(model, Options with { Threads = threads }, null, one));
+    }
+
+    private static LoraModel Adapted(string name, LlamaModel frozen)
+    {
+        JsonElement given = Cases.GetProperty(name).GetProperty("lora");
+        var lora = new LoraConfig
+        {
+            Rank = given.GetProperty("rank").GetInt32(),
+            Alpha = given.GetProperty("alpha").GetDouble(),
+            Targets = given.GetProperty("targets").Deserialize<string[]>()!,
+            Dropout = given.GetProperty("dropout").GetDouble(),
+        };
+        using SafetensorsFile file = SafetensorsFile.Open(Path.Combine(Fixtures, "steps", name + ".safetensors"));
+        return LoraModel.Load(frozen, lora, Prefixed(file, "initial."));
+    }
+
     private static InstructionDataset Records()
     {
         JsonElement expected = JsonDocument.Parse(File.ReadAllText(Path.Combine(Fixtures, "separate", "expected.json"))).RootElement;
@@ -100,10 +138,10 @@ public sealed class StepFixtureTests
         ShouldAgree(name, model, Train(model, options, null));
     }
 
-    private List<double> Train(TrainableModel model, TrainingOptions options, TrainingFiles? files)
+    private List<double> Train(TrainableModel model, TrainingOptions options, TrainingFiles? files, InstructionDataset? dataset = null)
     {
         var losses = new Losses();
-        Trainer.Train(model, _dataset, options, losses, TestContext.Current.CancellationToken, files);
+        Trainer.Train(model, dataset ?? _dataset, options, losses, TestContext.Current.CancellationToken, files);
         return losses.Values;
     }
 

@@ -30,6 +30,7 @@ internal static class ModelCommand
             ConvertCommands.Quantize(),
             ConvertCommands.Dequantize(),
             CompareCommand.Create(),
+            MergeCommand.Create(),
         };
     }
 

@@ -38,7 +38,7 @@ internal static class RunTable
 
         // Paths are printed bare, so that no width of the terminal breaks them.
         Console.Out.WriteLine($"report  {run.Paths.Report}");
-        Console.Out.WriteLine($"model   {run.Paths.Model}");
+        Console.Out.WriteLine($"{(run.Base is null ? "model  " : "adapter")} {run.Paths.Model}");
         Console.Out.WriteLine($"best    {run.Paths.BestModel}");
         Console.Out.WriteLine($"metrics {run.Paths.Metrics}");
     }

@@ -17,6 +17,11 @@ public sealed record JobFileSite(string Name, string Data, int? Records, string?
 public sealed record JobFile
 {
     private static readonly string[] Workflows = [.. Controllers.Names];
+
+    // What only the trainer inside does. A trainer of a site's own would not hear of it, so it must not seem to.
+    private static readonly string[] BuiltinKeys =
+        ["gradient_accumulation", "schedule", "warmup_steps", "warmup_ratio", "decay", "proximal_mu", "optimizer_state", "early_stop", "checkpoint_every"];
+
     private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
 
     /// <summary>The job.</summary>
@@ -134,42 +139,26 @@ public sealed record JobFile
             ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false) ?? defaults.ClipNorm,
             ProximalMu = map.Number("proximal_mu", 0, 1e6, inclusive: true) ?? defaults.ProximalMu,
             OptimizerState = map.Choice<OptimizerState>("optimizer_state") ?? defaults.OptimizerState,
-            EarlyStop = ReadEarlyStop(map.Map("early_stop")),
+            EarlyStop = JobFileTraining.ReadEarlyStop(map.Map("early_stop")),
             CheckpointEvery = (int)(map.Integer("checkpoint_every", 1, int.MaxValue) ?? defaults.CheckpointEvery),
+            Lora = JobFileTraining.ReadLora(map.Map("lora")),
         };
-        if (TrainerOffer.Refuse(training, trainers) is { } reason)
-        {
-            map.Wrong(training.Options.Count > 0 && TrainerOffer.Refuse(training with { Options = defaults.Options }, trainers) is null ? "options" : "trainer", reason);
-        }
-
         if (training is { WarmupSteps: > 0, WarmupRatio: > 0 })
         {
             map.Wrong("warmup_ratio", "'warmup_steps' is given too, and the warm-up has one length; remove one of them");
         }
 
+        foreach (string key in BuiltinKeys.Intersect(training.Trainer == TrainerOffer.Builtin ? [] : map.Keys, StringComparer.Ordinal))
+        {
+            map.Wrong(key, $"'{key}' is a setting of the trainer inside; '{training.Trainer}' hears only of what stands under 'options'");
+        }
+
+        if (TrainerOffer.Refuse(training, trainers) is { } reason)
+        {
+            map.Wrong(training.Options.Count > 0 && TrainerOffer.Refuse(training with { Options = defaults.Options }, trainers) is null ? "options" : "trainer", reason);
+        }
+
         map.RefuseOtherKeys();
         return training;
-    }
-
-    private static JobEarlyStop? ReadEarlyStop(YamlMap? map)
-    {
-        if (map is null)
-        {
-            return null;
-        }
-
-        var read = new JobEarlyStop((int)(map.Integer("patience", 1, 10_000) ?? 0), (int)(map.Integer("every", 1, int.MaxValue) ?? 0));
-        if (read.Patience == 0)
-        {
-            map.Missing("patience", "the measurements in a row without a lower held-out loss after which a site stops");
-        }
-
-        if (read.Every == 0)
-        {
-            map.Missing("every", "the steps after which the held-out loss is measured");
-        }
-
-        map.RefuseOtherKeys();
-        return read;
     }
 }

@@ -11,7 +11,8 @@ internal static class ReportHeader
     {
         ModelSummary model = run.Model;
         string size = $"{Figures.Count(model.Parameters)} parameters in {Figures.Plural(model.Tensors, "tensor")}, "
-            + $"{Figures.Bytes(model.Fp32Bytes)} in fp32";
+            + $"{Figures.Bytes(model.Fp32Bytes)} in fp32"
+            + (run.Base is { } frozen ? $", beside {Figures.Count(frozen.Parameters)} that stay as they are" : "");
         string date = run.Started.ToString("d MMMM yyyy, HH:mm zzz", CultureInfo.InvariantCulture);
         return Html.Join([
             Wide("Model", Html.From($"<b>{model.Name}</b> <span>{size}</span>")),

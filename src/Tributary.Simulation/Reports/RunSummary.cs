@@ -33,8 +33,11 @@ public sealed record RunSummary
     /// <summary>The version of Tributary that ran.</summary>
     public required string Version { get; init; }
 
-    /// <summary>The model that is trained.</summary>
+    /// <summary>The model that is trained and travels.</summary>
     public required ModelSummary Model { get; init; }
+
+    /// <summary>Where that is adapters: the model that they belong to and that stays as it is.</summary>
+    public BaseSummary? Base { get; init; }
 
     /// <summary>The sites, sorted by name.</summary>
     public required IReadOnlyList<SiteSummary> Sites { get; init; }
@@ -82,6 +85,12 @@ public sealed record RunSummary
 /// <param name="Parameters">The number of elements of all tensors.</param>
 /// <param name="Fp32Bytes">Four bytes for each.</param>
 public sealed record ModelSummary(string Name, int Tensors, long Parameters, long Fp32Bytes);
+
+/// <summary>The base of adapters.</summary>
+/// <param name="Path">Its folder, absolute.</param>
+/// <param name="Digest">Its weights' digest, which a job file may name it by.</param>
+/// <param name="Parameters">The number of elements of all its tensors.</param>
+public sealed record BaseSummary(string Path, string Digest, long Parameters);
 
 /// <summary>A site and its data.</summary>
 /// <param name="Name">The site's name.</param>
@@ -139,6 +148,6 @@ public sealed record SiteRoundSummary(
 /// <summary>Where the results lie, absolute.</summary>
 /// <param name="Report">report.html.</param>
 /// <param name="Metrics">metrics.jsonl.</param>
-/// <param name="Model">The last global model, a Hugging Face checkpoint folder.</param>
+/// <param name="Model">The last global model: a Hugging Face checkpoint folder, or adapters in PEFT's layout.</param>
 /// <param name="BestModel">The best round's.</param>
 public sealed record RunPaths(string Report, string Metrics, string Model, string BestModel);

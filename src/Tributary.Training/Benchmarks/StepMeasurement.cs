@@ -7,13 +7,11 @@ namespace Tributary.Training.Benchmarks;
 /// <summary>What is trained while it is measured, shared by all kernels.</summary>
 internal sealed class MeasuredModel : IDisposable
 {
-    public static readonly TrainingOptions Training = new();
-
     public MeasuredModel(TrainingBenchmarkOptions options)
     {
         Model = LlamaModel.Create(options.Config, seed: 1);
-        Gradients = ParameterSet.Like(Model.Trained);
-        Optimizer = new AdamW(Model.Trained, Training);
+        Gradients = Model.NewGradients();
+        Optimizer = new AdamW(Model.Trained, Options);
         Batch = new TokenBatch(options.Batch, options.Sequence * options.Batch);
         var random = new SplitMix64(1);
         int[] tokens = new int[options.Sequence + 1];
@@ -27,6 +25,8 @@ internal sealed class MeasuredModel : IDisposable
             Batch.Add(tokens, responseStart: 1);
         }
     }
+
+    public TrainingOptions Options { get; } = new();
 
     public LlamaModel Model { get; }
 
@@ -121,6 +121,7 @@ internal sealed class StepMeasurement : IDisposable
         _measured.Gradients.Clear();
         _pass.LossAndGradients(_measured.Batch, _measured.Gradients, _measured.Batch.Responses);
         double norm = GradientNorm.Of(_measured.Gradients);
-        _measured.Optimizer.Step(_measured.Model.Trained, _measured.Gradients, MeasuredModel.Training.LearningRate, norm > 1 ? (float)(1 / norm) : 1, _workers);
+        float scale = norm > _measured.Options.ClipNorm ? (float)(_measured.Options.ClipNorm / norm) : 1;
+        _measured.Optimizer.Step(_measured.Model.Trained, _measured.Gradients, _measured.Options.LearningRate, scale, _workers);
     }
 }

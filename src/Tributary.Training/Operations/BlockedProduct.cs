@@ -4,7 +4,7 @@ using Tributary.Training.Memory;
 namespace Tributary.Training.Operations;
 
 /// <summary>
-/// The product of matrices in managed code. Each thread has a rectangle of C of its own; for it the right-hand side is copied, block by
+/// The product of matrices in managed code. Each thread takes rectangles of C; for each the right-hand side is copied, block by
 /// block, into strips that stay in the cache, and rows of the left-hand side pass by them (<see cref="MatrixTile"/>).
 /// </summary>
 /// <remarks>
@@ -23,26 +23,40 @@ internal static unsafe class BlockedProduct
     /// <summary>Below so many multiplications, waking another thread takes longer than it saves.</summary>
     private const long ThreadedMin = 1 << 18;
 
+    /// <summary>The elements of a rectangle for which packing what it is the product of takes little beside multiplying: 256 by 256.</summary>
+    private const long PieceMin = 1 << 16;
+
+    /// <summary>The most rectangles for each thread.</summary>
+    private const int PiecesMax = 4;
+
     /// <summary>A thread's memory, in floats: packed B, packed A, and a tile at the right edge of C.</summary>
     private const long ScratchLength = ((long)InnerMax * (ColumnsMax + RowsMax)) + (MatrixTile.Rows * MatrixTile.ColumnsMax);
-
-    /// <summary>Whether a product is so small that one thread is as fast as several.</summary>
-    public static bool IsSmall(Matrix c, int inner) => (long)c.Rows * c.Columns * inner < ThreadedMin;
 
     /// <summary>c = a b, or c += a b.</summary>
     public static void Multiply(Strided a, Strided b, Matrix c, int inner, bool accumulate, Workers workers)
     {
-        ThreadGrid grid = IsSmall(c, inner) ? new ThreadGrid(1, 1) : ThreadGrid.For(c.Rows, c.Columns, workers.Count);
-        workers.Split(grid.Rows * grid.Columns, 1, (a, b, c, inner, accumulate, grid, workers), static (state, part, begin, end) =>
+        ProductGrid grid = ProductGrid.For(c.Rows, c.Columns, Pieces(c, inner, workers.Count));
+        workers.ForEach(grid.Rows * grid.Columns, (a, b, c, inner, accumulate, grid, workers), static (state, part, item) =>
         {
+            (int top, int bottom) = ProductGrid.Cut(state.c.Rows, MatrixTile.Rows, item / state.grid.Columns, state.grid.Rows);
+            (int left, int right) = ProductGrid.Cut(state.c.Columns, MatrixTile.Columns, item % state.grid.Columns, state.grid.Columns);
             float* scratch = state.workers.Scratch(part, ScratchLength).Data;
-            for (int i = begin; i < end; i++)
-            {
-                (int first, int last) = ThreadGrid.Cut(state.c.Rows, MatrixTile.Rows, i / state.grid.Columns, state.grid.Rows);
-                (int left, int right) = ThreadGrid.Cut(state.c.Columns, MatrixTile.Columns, i % state.grid.Columns, state.grid.Columns);
-                MultiplyPart(state.a, state.b, state.c, state.inner, state.accumulate, new Rectangle(first, last, left, right), scratch);
-            }
+            MultiplyPart(state.a, state.b, state.c, state.inner, state.accumulate, new Rectangle(top, bottom, left, right), scratch);
         });
+    }
+
+    /// <summary>
+    /// The rectangles that a product is cut into: several for each thread where they are still large, so that a thread that gets less of
+    /// its core than the others does fewer of them.
+    /// </summary>
+    private static int Pieces(Matrix c, int inner, int threads)
+    {
+        if (threads == 1 || c.Length * inner < ThreadedMin)
+        {
+            return 1;
+        }
+
+        return threads * (int)Math.Clamp(c.Length / PieceMin / threads, 1, PiecesMax);
     }
 
     private static void MultiplyPart(Strided a, Strided b, Matrix c, int inner, bool accumulate, Rectangle part, float* scratch)

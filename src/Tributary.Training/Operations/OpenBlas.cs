@@ -12,8 +12,11 @@ namespace Tributary.Training.Operations;
 /// </remarks>
 internal static unsafe class OpenBlas
 {
-    /// <summary>The most rectangles: enough for the threads of a workstation, and few enough that each is packed well.</summary>
+    /// <summary>The most rectangles.</summary>
     private const int RectanglesMax = 16;
+
+    /// <summary>The elements of a rectangle for which packing what it is the product of takes little beside multiplying.</summary>
+    private const long RectangleMin = 1 << 15;
 
     private const int RowMajor = 101;
     private const int AsItIs = 111;
@@ -33,11 +36,11 @@ internal static unsafe class OpenBlas
     /// <summary>c = a b, or c += a b.</summary>
     public static void Multiply(Strided a, Strided b, Matrix c, int inner, bool accumulate, Workers workers)
     {
-        ThreadGrid grid = BlockedProduct.IsSmall(c, inner) ? new ThreadGrid(1, 1) : ThreadGrid.For(c.Rows, c.Columns, RectanglesMax);
+        ProductGrid grid = ProductGrid.For(c.Rows, c.Columns, (int)Math.Clamp(c.Length / RectangleMin, 1, RectanglesMax));
         workers.ForEach(grid.Rows * grid.Columns, (a, b, c, inner, accumulate, grid), static (state, _, item) =>
         {
-            (int top, int bottom) = ThreadGrid.Cut(state.c.Rows, MatrixTile.Rows, item / state.grid.Columns, state.grid.Rows);
-            (int left, int right) = ThreadGrid.Cut(state.c.Columns, MatrixTile.Columns, item % state.grid.Columns, state.grid.Columns);
+            (int top, int bottom) = ProductGrid.Cut(state.c.Rows, MatrixTile.Rows, item / state.grid.Columns, state.grid.Rows);
+            (int left, int right) = ProductGrid.Cut(state.c.Columns, MatrixTile.Columns, item % state.grid.Columns, state.grid.Columns);
             Strided a = state.a.At(top, 0), b = state.b.At(0, left);
             float* c = state.c.Data + ((long)top * state.c.Columns) + left;
             if (bottom > top && right > left)

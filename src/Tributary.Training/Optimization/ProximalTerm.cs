@@ -30,9 +30,10 @@ internal sealed unsafe class ProximalTerm : IDisposable
         for (int i = 0; i < weights.All.Count; i++)
         {
             FloatBuffer weight = weights.All[i].Buffer, gradient = gradients.All[i].Buffer, anchor = _anchor.All[i].Buffer;
-            int grains = (int)((weight.Length + Grain - 1) / Grain);
-            workers.Split(grains, 1, (weight, anchor, gradient, mu: _mu), static (state, _, begin, end) => Add(
-                state.weight.Data, state.anchor.Data, state.gradient.Data, state.mu, (long)begin * Grain, Math.Min(state.weight.Length, (long)end * Grain)));
+            long length = weight.Length;
+            workers.Split((int)((length + Grain - 1) / Grain), 1, (weight, anchor, gradient, _mu), static (state, _, begin, end) => Add(
+                state.weight.Data, state.anchor.Data, state.gradient.Data, state._mu, (long)begin * Grain,
+                Math.Min(state.weight.Length, (long)end * Grain)));
         }
     }
 

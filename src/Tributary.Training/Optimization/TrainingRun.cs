@@ -123,10 +123,11 @@ internal sealed class TrainingRun : IDisposable
         long tokens = 0;
         double loss = 0;
         _gradients.Clear();
+        ulong draws = SplitMix64.Mix(SplitMix64.Mix(_options.Seed) + (ulong)_totals.Steps);
         for (int begin = 0; begin < chosen.Length; begin += _options.BatchSize)
         {
             tokens += _dataset.FillBatch(_batch, chosen[begin..Math.Min(chosen.Length, begin + _options.BatchSize)]);
-            loss += _pass.LossAndGradients(_batch, _gradients, responses);
+            loss += _pass.LossAndGradients(_batch, _gradients, responses, SplitMix64.Mix(draws + (ulong)(begin / _options.BatchSize)));
         }
 
         _proximal?.AddGradients(_model.Trained, _gradients, _workers);

@@ -32,7 +32,6 @@ public sealed class JobFileTests
           learning_rate: 2e-4
           weight_decay: 0
           clip_norm: 0.5
-          template: chat
           gradient_accumulation: 2
           schedule: cosine
           warmup_ratio: 0.1
@@ -41,6 +40,7 @@ public sealed class JobFileTests
           optimizer_state: keep
           early_stop: { patience: 2, every: 20 }
           checkpoint_every: 50
+          template: chat
         """;
 
     [Fact]
@@ -98,6 +98,25 @@ public sealed class JobFileTests
                 OptimizerState = OptimizerState.Fresh, EarlyStop = null, CheckpointEvery = 0,
             },
         });
+    }
+
+    [Fact]
+    public void A_setting_that_a_trainer_of_the_sites_own_would_not_hear_of_is_refused() =>
+        Errors($"{Minimal}\ntrainers: {{ torch: {{ command: [python3, train.py] }} }}\ntrain: {{ trainer: torch, epochs: 2, schedule: cosine }}")
+            .ShouldBe(["job.yaml:5: 'schedule' is a setting of the trainer inside; 'torch' hears only of what stands under 'options'"]);
+
+    [Fact]
+    public void Adapters_are_asked_for_under_train_and_have_documented_defaults()
+    {
+        JobFile.Parse(Minimal, "job.yaml").Job.Train.Lora.ShouldBeNull();
+        JobLora plain = JobFile.Parse($"{Minimal}\ntrain: {{ lora: {{}} }}", "job.yaml").Job.Train.Lora!;
+        plain.Targets.ShouldBe(["q_proj", "v_proj"]);
+        (plain.Rank, plain.Alpha, plain.Dropout, plain.Base).ShouldBe((8, 16, 0, null));
+        string digest = "sha256:" + new string('a', 64);
+        string line = $"train: {{ lora: {{ rank: 4, alpha: 2.5, targets: [down_proj, k_proj], dropout: 0.1, base: '{digest}' }} }}";
+        JobLora read = JobFile.Parse($"{Minimal}\n{line}", "job.yaml").Job.Train.Lora!;
+        read.Targets.ShouldBe(["down_proj", "k_proj"]);
+        (read.Rank, read.Alpha, read.Dropout, read.Base).ShouldBe((4, 2.5, 0.1, digest));
     }
 
     [Theory]
@@ -183,6 +202,15 @@ public sealed class JobFileTests
     [InlineData("train: { batch_size: x }", "'batch_size' is 'x', but should be a whole number from 1 to 65536")]
     [InlineData("train: { epochs: 0 }", "'epochs' is '0', but should be a whole number from 1 to 10000")]
     [InlineData("train: { sequence_length: 63 }", "'sequence_length' is '63', but should be a whole number from 64 to 1048576")]
+    [InlineData("train: { lora: 8 }", "'lora' should be keys and values")]
+    [InlineData("train: { lora: { rank: 0 } }", "'rank' is '0', but should be a whole number from 1 to 65536")]
+    [InlineData("train: { lora: { targets: q_proj } }", "'targets' should be a list of texts, such as [a, b]")]
+    [InlineData(
+        "train: { lora: { targets: [q_proj, lm_head] } }",
+        "'targets' is q_proj, lm_head, but should be some of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj, each once")]
+    [InlineData("train: { lora: { dropout: 1 } }", "'dropout' is 1, but should be below 1: nothing would be left to learn from")]
+    [InlineData("train: { lora: { base: abc } }", "'base' is 'abc', but should be sha256: and 64 digits, as a run's summary has it")]
+    [InlineData("train: { lora: { r: 8 } }", "unknown key 'r'; known here: alpha, base, dropout, rank, targets")]
     [InlineData("train: { schedule: step }", "'schedule' is 'step', but should be one of constant, linear, cosine")]
     [InlineData("train: { warmup_ratio: 2 }", "'warmup_ratio' is '2', but should be a number from 0 to 1")]
     [InlineData("train: { warmup_steps: 5, warmup_ratio: 0.1 }", "'warmup_steps' is given too, and the warm-up has one length; remove one of them")]

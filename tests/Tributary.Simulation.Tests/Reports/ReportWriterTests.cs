@@ -138,6 +138,18 @@ public sealed class ReportWriterTests
     }
 
     [Fact]
+    public void A_run_of_adapters_says_how_to_make_a_model_of_them()
+    {
+        RunSummary run = new SampleRun().Create() with { Base = new BaseSummary("/models/stories260K", "sha256:00", 260_032) };
+        using var report = new ReportFile(run);
+        string text = ReportFile.Text(report.Markup);
+        text.ShouldContain("beside 260,032 that stay as they are");
+        text.ShouldContain("./tributary model merge --base /models/stories260K --adapter /home/ada/runs/three-sites-nf4/model --out /home/ada/runs/three-sites-nf4/model-merged");
+        text.ShouldContain("./tributary generate --model /home/ada/runs/three-sites-nf4/model-merged --prompt");
+        text.ShouldContain("Both models are adapters in PEFT's layout.");
+    }
+
+    [Fact]
     public void A_name_that_looks_like_markup_or_like_the_template_is_shown_as_it_is()
     {
         RunSummary summary = new SampleRun { Job = "</script><b>{{data}}", SiteNames = ["<i>a</i>", "b&amp;c"] }.Create();

@@ -1,24 +1,24 @@
 namespace Tributary.Training.Operations;
 
-/// <summary>How the threads share a matrix: as a grid of rectangles.</summary>
-internal readonly record struct ThreadGrid(int Rows, int Columns)
+/// <summary>How a product is cut into rectangles that are computed each by itself.</summary>
+internal readonly record struct ProductGrid(int Rows, int Columns)
 {
     /// <summary>
-    /// The grid whose slowest thread is done first: a rectangle's area counts, and what is copied for it, a column of B as much
-    /// as eight of C's elements and a row of A as two (measured).
+    /// The grid of up to that many rectangles whose largest takes least: its area counts, and what is copied for it, a column of B as
+    /// much as eight of C's elements and a row of A as two (measured).
     /// </summary>
-    public static ThreadGrid For(int rows, int columns, int threads)
+    public static ProductGrid For(int rows, int columns, int rectangles)
     {
-        var best = new ThreadGrid(1, 1);
+        var best = new ProductGrid(1, 1);
         long least = long.MaxValue;
-        for (int across = 1; across <= threads; across++)
+        for (int across = 1; across <= rectangles; across++)
         {
-            int down = threads / across;
+            int down = rectangles / across;
             long height = Share(rows, MatrixTile.Rows, down), width = Share(columns, MatrixTile.Columns, across);
             long cost = (height * width) + (8 * width) + (2 * height);
             if (cost < least)
             {
-                (least, best) = (cost, new ThreadGrid(down, across));
+                (least, best) = (cost, new ProductGrid(down, across));
             }
         }
 

@@ -1,0 +1,149 @@
+using Tributary.Federation.Jobs;
+using Tributary.Simulation.Reports;
+using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
+using Tributary.Training;
+
+namespace Tributary.Simulation;
+
+/// <summary>
+/// What server and sites exchange in a run: a checkpoint's weights, or adapters of it. Of the base of adapters there is one in memory for all
+/// sites.
+/// </summary>
+internal sealed class ExchangedModel : IDisposable
+{
+    private readonly string _folder;
+    private readonly Checkpoint _checkpoint;
+    private readonly LoraConfig? _lora;
+    private Checkpoint? _initialAdapters;
+
+    private ExchangedModel(string folder, Job job, Checkpoint checkpoint)
+    {
+        (_folder, Job, _checkpoint) = (folder, job, checkpoint);
+        Summary = Count(Name(folder), [.. checkpoint.Manifest.Select(entry => entry.Spec)]);
+    }
+
+    private ExchangedModel(string folder, Job job, Checkpoint checkpoint, LoraConfig lora, string digest, FrozenBase? frozen)
+    {
+        (_folder, Job, _checkpoint, _lora, Frozen) = (folder, job, checkpoint, lora, frozen);
+        Summary = Count($"{Name(folder)}, adapters of rank {lora.Rank}", lora.Tensors(LlamaConfig.Load(folder)));
+        Base = new BaseSummary(Path.GetFullPath(folder), digest, checkpoint.Manifest.ElementCount);
+    }
+
+    /// <summary>The job, which names the base where it trains adapters.</summary>
+    public Job Job { get; }
+
+    /// <summary>What travels.</summary>
+    public ModelSummary Summary { get; }
+
+    /// <summary>The base where that is adapters.</summary>
+    public BaseSummary? Base { get; }
+
+    /// <summary>The base in memory, where it is the trainer inside that trains beside it.</summary>
+    public FrozenBase? Frozen { get; }
+
+    /// <summary>Opens the model that a run starts from.</summary>
+    /// <exception cref="UsageException">There is none, or it is not the base that the job names.</exception>
+    /// <exception cref="TensorFormatException">A file is malformed.</exception>
+    /// <exception cref="ModelFormatException">The config.json cannot be used.</exception>
+    public static ExchangedModel Open(SimulationOptions options)
+    {
+        string folder = options.ModelFolder;
+        if (!Directory.Exists(folder))
+        {
+            throw new UsageException($"{folder}: there is no such model folder; name one with 'model:' in the job file or with --model");
+        }
+
+        Job job = options.File.Job;
+        Checkpoint checkpoint = Checkpoint.Open(folder);
+        FrozenBase? frozen = null;
+        try
+        {
+            bool isBuiltin = job.Train.Trainer == TrainerOffer.Builtin && options.Executors is null;
+            if (isBuiltin)
+            {
+                LlamaModel.RequireFits(LlamaConfig.Load(folder), checkpoint.Manifest);
+            }
+
+            if (job.Train.Lora is not { } lora)
+            {
+                return new ExchangedModel(folder, job, checkpoint);
+            }
+
+            frozen = isBuiltin ? FrozenBase.Load(folder) : null;
+            string digest = frozen?.Digest ?? CheckpointDigest.Of(checkpoint);
+            if (lora.Base is { } expected && expected != digest)
+            {
+                throw new UsageException($"{folder}: has the digest {digest}, but train.lora.base in the job file is {expected}; give that model with --model, or mend the job file");
+            }
+
+            job = job with { Train = job.Train with { Lora = lora with { Base = digest } } };
+            var config = new LoraConfig { Rank = lora.Rank, Alpha = lora.Alpha, Targets = lora.Targets, Dropout = lora.Dropout };
+            return new ExchangedModel(folder, job, checkpoint, config, digest, frozen);
+        }
+        catch (Exception e)
+        {
+            frozen?.Dispose();
+            checkpoint.Dispose();
+            if (e is TensorFormatException)
+            {
+                throw new UsageException($"{folder}: {e.Message}", e);
+            }
+
+            throw;
+        }
+    }
+
+    /// <summary>The model of round 0. Adapters are made for it, in the run's state, where a run that goes on finds them.</summary>
+    public TensorSource Initial(RunFolder run, CancellationToken cancellationToken)
+    {
+        if (_lora is null)
+        {
+            return _checkpoint;
+        }
+
+        if (!File.Exists(run.InitialAdapters))
+        {
+            string target = Path.GetDirectoryName(run.InitialAdapters)!;
+            PeftAdapter.WriteInitial(LlamaConfig.Load(_folder), _lora, Job.Seed, Name(_folder), Base!.Digest, target, cancellationToken);
+        }
+
+        return _initialAdapters ??= Checkpoint.Open(run.InitialAdapters);
+    }
+
+    /// <summary>Writes a global model as other programs read it: a checkpoint folder, or a folder of adapters in PEFT's layout.</summary>
+    /// <param name="weights">Its safetensors file; null for the initial model.</param>
+    /// <param name="run">The run.</param>
+    /// <param name="target">The folder.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public void Export(string? weights, RunFolder run, string target, CancellationToken cancellationToken)
+    {
+        using Checkpoint? opened = weights is null ? null : Checkpoint.Open(weights);
+        TensorSource model = opened ?? Initial(run, cancellationToken);
+        if (_lora is not null)
+        {
+            PeftAdapter.Write(model, _lora, Name(_folder), Base!.Digest, target, cancellationToken);
+            return;
+        }
+
+        // In the types of the model that it was made from, whatever it was kept in.
+        CheckpointCompanions.Copy(_folder, target);
+        using var cast = new CastSource(model, spec => _checkpoint.Manifest[_checkpoint.Manifest.IndexOf(spec.Name)].Spec.DType);
+        CheckpointWriter.Write(cast, target, cancellationToken: cancellationToken);
+    }
+
+    public void Dispose()
+    {
+        _initialAdapters?.Dispose();
+        Frozen?.Dispose();
+        _checkpoint.Dispose();
+    }
+
+    private static string Name(string folder) => Path.GetFileName(Path.TrimEndingDirectorySeparator(Path.GetFullPath(folder)));
+
+    private static ModelSummary Count(string name, IReadOnlyList<TensorSpec> tensors)
+    {
+        long parameters = tensors.Sum(spec => spec.ElementCount);
+        return new ModelSummary(name, tensors.Count, parameters, parameters * sizeof(float));
+    }
+}
