@@ -8,7 +8,9 @@ public sealed record BuiltinTrainerOptions
     /// <summary>The site's name; it is part of what orders its records.</summary>
     public required string Site { get; init; }
 
-    /// <summary>A folder with config.json and tokenizer.json, and where a job trains adapters with the weights of their base.</summary>
+    /// <summary>
+    /// A folder with config.json and tokenizer.json, and where a job asks for them the model's chat template and the weights of the adapters' base.
+    /// </summary>
     public required string ModelFolder { get; init; }
 
     /// <summary>

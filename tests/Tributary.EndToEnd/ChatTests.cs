@@ -6,10 +6,9 @@ namespace Tributary.EndToEnd;
 /// <summary>A model with a chat template of its own, from the job file to an answer, as a user has it.</summary>
 public sealed class ChatTests : IDisposable
 {
-    private const string Template = """
-        {"bos_token": "<s>", "eos_token": "</s>",
-         "chat_template": "{{ bos_token }}{% for m in messages %}{{ 'User: ' if m.role == 'user' else 'Desk: ' }}{{ m.content | trim }}{{ '\n' if m.role == 'user' else eos_token }}{% endfor %}{% if add_generation_prompt %}{{ 'Desk:' }}{% endif %}"}
-        """;
+    private const string Template =
+        """{"bos_token": "<s>", "eos_token": "</s>", "chat_template": "{{ bos_token }}{% for m in messages %}{{ 'User: ' if m.role == 'user' else 'Desk: ' }}"""
+        + """{{ m.content | trim }}{{ '\n' if m.role == 'user' else eos_token }}{% endfor %}{% if add_generation_prompt %}{{ 'Desk:' }}{% endif %}"}""";
 
     private static readonly string Quickstart = Path.Combine(Repository.Root, "samples", "quickstart");
 

@@ -34,7 +34,26 @@ internal sealed class SplitPattern
     }
 
     /// <summary>Adds the parts of a run of units, which are seen as a text of their own.</summary>
+    /// <exception cref="ModelFormatException">The pattern backtracks without an end.</exception>
     public void Split(string units, (int Start, int End) run, List<(int Start, int End)> parts)
+    {
+        int done;
+        try
+        {
+            done = AddMatches(units, run, parts);
+        }
+        catch (RegexMatchTimeoutException e)
+        {
+            throw new ModelFormatException($"tokenizer.json: the pattern {_regex} comes to no end on a text of {run.End - run.Start} characters; it is not a published one.", e);
+        }
+
+        if (run.End > done && !_matchesOnly)
+        {
+            parts.Add((done, run.End));
+        }
+    }
+
+    private int AddMatches(string units, (int Start, int End) run, List<(int Start, int End)> parts)
     {
         int done = run.Start;
         foreach (ValueMatch match in _regex.EnumerateMatches(units.AsSpan(run.Start, run.End - run.Start)))
@@ -54,10 +73,7 @@ internal sealed class SplitPattern
             done = start + match.Length;
         }
 
-        if (run.End > done && !_matchesOnly)
-        {
-            parts.Add((done, run.End));
-        }
+        return done;
     }
 
     /// <summary>
@@ -86,7 +102,7 @@ internal sealed class SplitPattern
             }
 
             RequireSameMeaning(pattern, rest.StartsWith("&&", StringComparison.Ordinal) ? "&&" : rest.StartsWith("[:", StringComparison.Ordinal) ? "[:" : "", "&& [:");
-            classDepth += at == '[' ? 1 : at == ']' ? -1 : 0;
+            classDepth = Math.Max(0, classDepth + (at == '[' ? 1 : at == ']' ? -1 : 0));
             if (classDepth > 1 || (classDepth == 0 && at is '^' or '$'))
             {
                 throw new FormatException($"the pattern {pattern} has a '{at}' at {i}, which means something else in .NET");
@@ -96,8 +112,12 @@ internal sealed class SplitPattern
             {
                 foldedUntil = pattern.IndexOf(')', i);
             }
+            else if (rest.StartsWith("(?i)", StringComparison.Ordinal))
+            {
+                foldedUntil = pattern.Length;
+            }
 
-            translated.Append(i < foldedUntil && at is 's' or 'S' && i < foldedUntil ? (classDepth == 0 ? "[s\u017F]" : "s\u017F") : at.ToString());
+            translated.Append(i < foldedUntil && at is 's' or 'S' ? (classDepth == 0 ? "[s\u017F]" : "s\u017F") : at.ToString());
         }
 
         return translated.ToString();

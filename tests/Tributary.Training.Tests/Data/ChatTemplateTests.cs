@@ -30,7 +30,10 @@ public sealed class ChatTemplateTests : IDisposable
         Tokenizer tokenizer = TokenVectorTests.Load(kind);
         ChatTemplate template = Load(form, tokenizer);
         InstructionRecord record = InstructionRecord.Parse(
-            """{"messages":[{"role":"system","content":"be"},{"role":"user","content":"a b"},{"role":"assistant","content":"c"},{"role":"user","content":"d"},{"role":"assistant","content":"the answer"}]}""");
+            """
+            {"messages":[{"role":"system","content":"be"},{"role":"user","content":"a b"},{"role":"assistant","content":"c"},
+             {"role":"user","content":"d"},{"role":"assistant","content":"the answer"}]}
+            """);
         RecordTokens tokens = template.Encode(record);
         string whole = template.Render(
             [.. new[] { ("system", "be"), ("user", "a b"), ("assistant", "c"), ("user", "d"), ("assistant", "the answer") }.Select(turn => template.Message(turn.Item1, turn.Item2))],
@@ -135,7 +138,8 @@ public sealed class ChatTemplateTests : IDisposable
     public void Of_several_templates_the_default_one_is_taken()
     {
         Tokenizer tokenizer = TokenVectorTests.Load("tokens-llama3");
-        _folder.Write("tokenizer_config.json", """{"chat_template":[{"name":"tool_use","template":"{% macro x() %}"},{"name":"default","template":"{{ messages[0].content }}"}]}""");
+        _folder.Write(
+            "tokenizer_config.json", """{"chat_template":[{"name":"tool_use","template":"{% macro x() %}"},{"name":"default","template":"{{ messages[0].content }}"}]}""");
         ChatTemplate.Load(_folder.Path, tokenizer).Encode("hi").ShouldBe(tokenizer.EncodeMarkup("hi"));
     }
 

@@ -30,7 +30,8 @@ LLAMA2 = """{% if messages[0]['role'] == 'system' %}{% set rest = messages[1:] %
 {%- elif message['role'] == 'assistant' -%}{{ ' ' + content.strip() + ' ' + eos_token }}{%- endif -%}
 {%- endfor %}"""
 
-LLAMA3 = """{% for message in messages %}{% set turn = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' %}{% if loop.first %}{% set turn = bos_token + turn %}{% endif %}{{ turn }}{% endfor %}
+LLAMA3 = """{% for message in messages %}{% set turn = '<|start_header_id|>' + message['role'] + '<|end_header_id|>\\n\\n' + message['content'] | trim + '<|eot_id|>' %}{% if loop.first %}\
+{% set turn = bos_token + turn %}{% endif %}{{ turn }}{% endfor %}
 {%- if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\\n\\n' }}{% endif %}"""
 
 LLAMA31 = """{{- bos_token }}
@@ -97,7 +98,8 @@ CHATML_UNEVEN = """{% for message in messages %}
 {% endif %}
 """
 
-CHATML_DEFAULT_SYSTEM = """{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nBe brief.<|im_end|>\\n' }}{% endif %}{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"""
+CHATML_DEFAULT_SYSTEM = """{% for message in messages %}{% if loop.first and messages[0]['role'] != 'system' %}{{ '<|im_start|>system\\nBe brief.<|im_end|>\\n' }}{% endif %}\
+{{'<|im_start|>' + message['role'] + '\\n' + message['content'] + '<|im_end|>' + '\\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\\n' }}{% endif %}"""
 
 ZEPHYR = """{% for message in messages %}
 {% if message['role'] == 'user' %}
@@ -124,7 +126,8 @@ NAMESPACES = """{%- set ns = namespace(system='', turns=0, found=false) -%}
   {%- endif -%}
 {%- endfor -%}"""
 
-FORMS = {"llama2": LLAMA2, "llama3": LLAMA3, "llama31": LLAMA31, "chatml": CHATML, "chatml-uneven": CHATML_UNEVEN, "chatml-default-system": CHATML_DEFAULT_SYSTEM, "zephyr": ZEPHYR, "namespaces": NAMESPACES}
+FORMS = {"llama2": LLAMA2, "llama3": LLAMA3, "llama31": LLAMA31, "chatml": CHATML, "chatml-uneven": CHATML_UNEVEN,
+         "chatml-default-system": CHATML_DEFAULT_SYSTEM, "zephyr": ZEPHYR, "namespaces": NAMESPACES}
 
 
 def talk(*turns):
@@ -157,21 +160,29 @@ SNIPPETS = """{{ a }} {{ b }} {{ f }} {{ n }} {{ yes }} {{ list }} {{ d }} {{ no
 {{ d.k }} {{ d['k'] }} {{ d.nope }} {{ d['items'] }} {{ d.get('k') }} {{ d.get('q', 'else') }} {{ d.l[1] }} {{ d.l.0 }} {{ list.0 }} {{ rows[1].role }}
 {{ t | trim }}|{{ t | trim | upper }}|{{ t | lower }}|{{ 'aBC dEF' | capitalize }}|{{ t | length }}|{{ u | length }}|{{ list | count }}
 {{ list | join(', ') }} {{ list | join }} {{ list | first }} {{ list | last }} {{ empty | first }} {{ rows | map(attribute='role') | join('/') }} {{ list | map('upper') | list }}
-{{ rows | selectattr('role', 'equalto', 'user') | list }} {{ rows | rejectattr('role', 'eq', 'user') | map(attribute='content') | list }} {{ rows | selectattr('extra', 'defined') | list | length }}
+{{ rows | selectattr('role', 'equalto', 'user') | list }} {{ rows | rejectattr('role', 'eq', 'user') | map(attribute='content') | list }} \
+{{ rows | selectattr('extra', 'defined') | list | length }}
 {{ [0, 1, '', 'a'] | select | list }} {{ [1, 2, 3] | reject('odd') | list }} {{ [1, 2, 3] | reverse | list }} {{ 'abc' | reverse }}
 {{ nothing | default('other') }} {{ e | default('other') }} {{ e | default('other', true) }} {{ n | default('d', boolean=true) }}
 {{ nest | tojson }}
 {{ nest | tojson(indent=2) }}
 {{ 'ü' | tojson }} {{ 3.5 | tojson }} {{ yes | tojson }} {{ n | tojson }} {{ [] | tojson(indent=2) }}
 {{ '12' | int + 1 }} {{ 'x' | int }} {{ 'x' | int(9) }} {{ 3.9 | int }} {{ '2.5' | float }} {{ a | string + 'x' }} {{ -5 | abs }} {{ (-5) | abs }}
-{{ 'a-b-c' | replace('-', '+') }} {{ 'a-b-c'.replace('-', '+', 1) }} {{ 'a-b-c'.split('-') }} {{ 'a-b-c'.split('-', 1) }} {{ 'a-b-c'.rsplit('-', 1)[0] }} {{ ' a  b '.split() }} {{ 'a-b'.split('-')[-1] }}
+{{ 'a-b-c' | replace('-', '+') }} {{ 'a-b-c'.replace('-', '+', 1) }} {{ 'a-b-c'.split('-') }} {{ 'a-b-c'.split('-', 1) }} {{ 'a-b-c'.rsplit('-', 1)[0] }} {{ ' a  b '.split() }} \
+{{ 'a-b'.split('-')[-1] }}
 {{ t.strip() }}|{{ t.lstrip() }}|{{ t.rstrip() }}|{{ '\\x1c a\\u3000\\u200b'.strip() }}|{{ 'xxaxx'.strip('x') }}|{{ 'xyaxy'.lstrip('yx') }}|{{ 'a\\n'.rstrip('\\n') }}
-{{ 'abc'.startswith('ab') }} {{ 'abc'.endswith(('x', 'c')) }} {{ 'abc'.upper() }} {{ 'Abc'.lower() }} {{ 'abc'.find('c') }} {{ 'aXa'.count('a') }} {{ 'hello wide world'.title() }} {{ '-'.join(list) }} {{ 'a\\nb\\n'.splitlines() }} {{ '12'.isdigit() }} {{ 'abc'.removeprefix('a') }}
-{{ a is defined }} {{ nothing is defined }} {{ nothing is undefined }} {{ n is none }} {{ a is not none }} {{ t is string }} {{ d is mapping }} {{ list is iterable }} {{ list is sequence }} {{ a is number }} {{ yes is boolean }} {{ yes is true }} {{ no is false }} {{ a is odd }} {{ a is divisibleby 7 }} {{ a is eq 7 }} {{ 'x' is in list }} {{ f is float }} {{ a is integer }} {{ yes is integer }}
+{{ 'abc'.startswith('ab') }} {{ 'abc'.endswith(('x', 'c')) }} {{ 'abc'.upper() }} {{ 'Abc'.lower() }} {{ 'abc'.find('c') }} {{ 'aXa'.count('a') }} {{ 'hello wide world'.title() }} \
+{{ '-'.join(list) }} {{ 'a\\nb\\n'.splitlines() }} {{ '12'.isdigit() }} {{ 'abc'.removeprefix('a') }}
+{{ a is defined }} {{ nothing is defined }} {{ nothing is undefined }} {{ n is none }} {{ a is not none }} {{ t is string }} {{ d is mapping }} {{ list is iterable }} \
+{{ list is sequence }} {{ a is number }} {{ yes is boolean }} {{ yes is true }} {{ no is false }} {{ a is odd }} {{ a is divisibleby 7 }} {{ a is eq 7 }} {{ 'x' is in list }} \
+{{ f is float }} {{ a is integer }} {{ yes is integer }}
 {% for x in list %}{{ loop.index }}{{ loop.index0 }}{{ loop.first }}{{ loop.last }}{{ loop.revindex }}{{ loop.length }}{{ x }}{{ loop.previtem }}{{ loop.nextitem }};{% endfor %}
-{% for x in empty %}no{% else %}none{% endfor %} {% for x in nothing %}no{% else %}none{% endfor %} {% for k, v in d.items() %}{{ k }}={{ v }},{% endfor %} {% for k in d %}{{ k }}{% endfor %} {% for c in u %}{{ c }}.{% endfor %}
-{% for x in [1, 2, 3, 4, 5, 6] if x is even %}{{ x }}{{ loop.last }}{% endfor %} {% for x in range(5) %}{% if x == 1 %}{% continue %}{% endif %}{% if x == 3 %}{% break %}{% endif %}{{ x }}{% endfor %} {{ range(2, 10, 3) | list }}
-{% set x = 1 %}{% for i in list %}{% set x = x + 1 %}{{ x }}{% endfor %}{{ x }} {% if yes %}{% set x = 9 %}{% endif %}{{ x }} {% set p, q = 'p', 'q' %}{{ q ~ p }} {% set ns = namespace(c=0) %}{% for i in list %}{% set ns.c = ns.c + 1 %}{% endfor %}{{ ns.c }}
+{% for x in empty %}no{% else %}none{% endfor %} {% for x in nothing %}no{% else %}none{% endfor %} {% for k, v in d.items() %}{{ k }}={{ v }},{% endfor %} {% for k in d %}{{ k }}\
+{% endfor %} {% for c in u %}{{ c }}.{% endfor %}
+{% for x in [1, 2, 3, 4, 5, 6] if x is even %}{{ x }}{{ loop.last }}{% endfor %} {% for x in range(5) %}{% if x == 1 %}{% continue %}{% endif %}{% if x == 3 %}{% break %}{% endif %}{{ x }}\
+{% endfor %} {{ range(2, 10, 3) | list }}
+{% set x = 1 %}{% for i in list %}{% set x = x + 1 %}{{ x }}{% endfor %}{{ x }} {% if yes %}{% set x = 9 %}{% endif %}{{ x }} {% set p, q = 'p', 'q' %}{{ q ~ p }} \
+{% set ns = namespace(c=0) %}{% for i in list %}{% set ns.c = ns.c + 1 %}{% endfor %}{{ ns.c }}
 {% set body %}a {{ a }} b{% endset %}[{{ body }}] {% set pair = (1, 2) %}{{ pair[1] }} {{ {'a': 1, 'b': [1, 2]}['b'][0] }} {{ dict(a=1).a }} {{ {} }}
 {%- if a > 100 -%} no {%- elif a > 5 -%} yes {%- else -%} else {%- endif -%} !
   {% if yes %}  \\n  kept  {% endif %}  \\n  after

@@ -27,22 +27,30 @@ for (int i = 0; i < 10; i++)\n{\n    total += values[i] * weights[i];\n\tif (tot
 🦆🦆 🌊 👩‍🌾 🇪🇺 ❤️ ☀️ 🎉🎉🎉 — “so” it ends… ½ ² € £ §\n`;
 
 const TEXTS = [
-  '', ' ', '  ', '   ', 'a', ' a', 'a ', '  a  ', 'Hello world', 'Hello  world', 'hello   world    again', ' leading and trailing ', '\n', '\n\n', '\n\n\n', '\r\n\r\n', ' \n', '\n ', ' \n \n ', '\t', '\t\ta\t b', 'a\n\n\n  b', 'a  \n  b',
-  "it's we're they've I'm he'll she'd can't", "IT'S WE'RE THEY'VE I'M HE'LL SHE'D CAN'T", "It'S we'Re i'M ''s '' 'S's", "it'ſ IT'ſ", "it’s we’re", "'tis 'twas o'clock rock'n'roll", "'s", " 's", "x's\n",
+  '', ' ', '  ', '   ', 'a', ' a', 'a ', '  a  ', 'Hello world', 'Hello  world', 'hello   world    again', ' leading and trailing ', '\n', '\n\n', '\n\n\n', '\r\n\r\n', ' \n', '\n ',
+  ' \n \n ', '\t', '\t\ta\t b', 'a\n\n\n  b', 'a  \n  b',
+  "it's we're they've I'm he'll she'd can't", "IT'S WE'RE THEY'VE I'M HE'LL SHE'D CAN'T", "It'S we'Re i'M ''s '' 'S's", "it'ſ IT'ſ", "it’s we’re", "'tis 'twas o'clock rock'n'roll", "'s",
+  " 's", "x's\n",
   '0', '12', '123', '1234', '12345', '123456', '1234567890', ' 1234', 'a1b22c333d4444', '3.14159, 1e-9, 0x1F, 1_000', '١٢٣٤٥', '१२३४', '½ ² Ⅷ ①②③', '𝟏𝟐𝟑𝟒 𝟘𝟙', '𐒠𐒡𐒢𐒣',
-  'Größe über Straße', 'naïve café', 'e\u0301 combining a\u0308o\u0302', '\u0301 alone', 'Ångström Å Å', 'ﬁne ﬀ ﬆop', 'ĲSSELMEER ǆ ǅ Ǆ', 'İstanbul ısı', 'ΑΒΓ αβγς ό,τι', 'Привет, мир! Ёж', 'שלום עולם', 'مرحبا بالعالم', 'नमस्ते दुनिया', 'สวัสดีชาวโลก', '한국어 텍스트', 'こんにちは世界', '河流汇集溪水，没有人问。', '漢字かなカナ', 'ㄅㄆㄇ', 'Tiếng Việt',
+  'Größe über Straße', 'naïve café', 'e\u0301 combining a\u0308o\u0302', '\u0301 alone', 'Ångström Å Å', 'ﬁne ﬀ ﬆop', 'ĲSSELMEER ǆ ǅ Ǆ', 'İstanbul ısı', 'ΑΒΓ αβγς ό,τι', 'Привет, мир! Ёж',
+  'שלום עולם', 'مرحبا بالعالم', 'नमस्ते दुनिया', 'สวัสดีชาวโลก', '한국어 텍스트', 'こんにちは世界', '河流汇集溪水，没有人问。', '漢字かなカナ', 'ㄅㄆㄇ', 'Tiếng Việt',
   '𐐀𐐁𐐂 𐐨𐐩𐐪', 'a𐐀b 𐐨c', '𠀀𠀁𠀂 漢𠀋字', '𝒜𝓑𝕮 𝔘𝔫𝔦', '𞤀𞤁𞤢𞤣', '𒀀𒀁 𓀀𓀁', '𐍈𐌰', 'x𐐀', '𐐀x', ' 𐐀', '.𐐀', "'𐐀", '𑀓𑀸 𑄀𑄃', '𝅘𝅥𝅮 𝄞', '\u{E0100}\u{1F3FB}', '\u{10FFFF} \u{F0000}',
   '🦆', '🦆🦅', ' 🦆 ', '👩‍🌾👨‍👩‍👧‍👦', '🇪🇺🇩🇪', '❤️ ☀️', '👍🏽', '1️⃣2️⃣', 'duck🦆duck', '🏴󠁧󠁢󠁳󠁣󠁴󠁿', '\u200d\u200c\u200b', 'zero\u200bwidth', 'soft\u00adhyphen', '\ufeffbom', '\ufffd \ufffe \uffff',
   'a\u00a0b', 'a\u2003b\u3000c', '\u3000\u3000a', 'a\u2028b\u2029c', 'a\u0085b', '\u0000\u0001\u007f', '\u001c\u001f', 'a\u180eb', 'tab\u000bfeed\u000c', '\u1680x',
-  '!!!', '...', '…', '?!?!', ' !', ' ...', '"quoted"', '(a) [b] {c}', '#hashtag @name', 'a-b_c/d\\e', 'user@example.org', 'https://example.org/a?b=c&d=1#e', '$5.00 €3 £2', '—dash–', '“so”', '\n!', '!\n', '!\n\n', ' !\r\n', '.\n\n.', 'a.\nb', '=====', '-----\n-----', '/* c */ // d', '<b>bold</b>', '`x`', '~', '^', '|', '&amp;',
-  'for (int i = 0; i < 10; i++)\n{\n    x += i;\n\tif (y) { return; }\n}\n', 'def f(x):\n    return x  # y\n\n\n', '    indented\n        more', 'a'.repeat(70), ' '.repeat(70), '\n'.repeat(20), 'ab'.repeat(60), '1'.repeat(50), '🦆'.repeat(20), 'é'.repeat(40), '!'.repeat(60), ' \n'.repeat(15),
-  '▁', ' ▁ ', 'literal ▁ inside', '▁▁a', 'Ġ Ċ Ã©', '<0x0A>', '<unk>', '</s>', '<s>', 'a</s>b <s> c', '<s><s>', '<|eot_id|>', 'a<|eot_id|>b', 'a <|eot_id|> b', '<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>', '<|eot_id', '<<|eot_id|>>', '<|EOT_ID|>', '<|eot_id|><|eot_id|>', '<|end_of_text|>',
-  'a  <pad>  b', '<pad> <pad>', ' <pad>', '<pad> ', '\n<pad>\t\n x', '<tool>x</tool>', '<tool>s', '<tool> s', 'brook', 'a brook b', 'brooks', 'xbrook', 'brook.brook', 'ébrook', 'brook1', '_brook', '𐐀brook', 'brook\u0301', 'Tributary', ' Tributary', ' Tributary.', 'Tributary Tributary',
+  '!!!', '...', '…', '?!?!', ' !', ' ...', '"quoted"', '(a) [b] {c}', '#hashtag @name', 'a-b_c/d\\e', 'user@example.org', 'https://example.org/a?b=c&d=1#e', '$5.00 €3 £2', '—dash–', '“so”',
+  '\n!', '!\n', '!\n\n', ' !\r\n', '.\n\n.', 'a.\nb', '=====', '-----\n-----', '/* c */ // d', '<b>bold</b>', '`x`', '~', '^', '|', '&amp;',
+  'for (int i = 0; i < 10; i++)\n{\n    x += i;\n\tif (y) { return; }\n}\n', 'def f(x):\n    return x  # y\n\n\n', '    indented\n        more',
+  'a'.repeat(70), ' '.repeat(70), '\n'.repeat(20), 'ab'.repeat(60), '1'.repeat(50), '🦆'.repeat(20), 'é'.repeat(40), '!'.repeat(60), ' \n'.repeat(15),
+  '▁', ' ▁ ', 'literal ▁ inside', '▁▁a', 'Ġ Ċ Ã©', '<0x0A>', '<unk>', '</s>', '<s>', 'a</s>b <s> c', '<s><s>', '<|eot_id|>', 'a<|eot_id|>b', 'a <|eot_id|> b',
+  '<|begin_of_text|><|start_header_id|>user<|end_header_id|>\n\nHi<|eot_id|>', '<|eot_id', '<<|eot_id|>>', '<|EOT_ID|>', '<|eot_id|><|eot_id|>', '<|end_of_text|>',
+  'a  <pad>  b', '<pad> <pad>', ' <pad>', '<pad> ', '\n<pad>\t\n x', '<tool>x</tool>', '<tool>s', '<tool> s', 'brook', 'a brook b', 'brooks', 'xbrook', 'brook.brook', 'ébrook', 'brook1',
+  '_brook', '𐐀brook', 'brook\u0301', 'Tributary', ' Tributary', ' Tributary.', 'Tributary Tributary',
 ];
 
 /* Texts put together at random from pieces of many kinds, always the same. */
 function mixtures(count) {
-  const pieces = ['a', 'The', 'river', ' ', '  ', '   ', '\n', '\r\n', '\t', "'s", "'LL", "'", '1', '23', '4567', '.', '!?', ',', 'é', 'e\u0301', 'ß', 'ſ', '漢', '川は', 'я', 'ά', 'م', 'न', '🦆', '👩‍🌾', '𐐀', '𠀀', '𝟏', '𝄞', '½', '\u00a0', '\u3000', '\u200d', '_', '▁', '</s>', '<|eot_id|>', '<pad>', 'brook', '\u0300', '\ufe0f', 'ABC', '\u{E0100}', '-', '\u2028'];
+  const pieces = ['a', 'The', 'river', ' ', '  ', '   ', '\n', '\r\n', '\t', "'s", "'LL", "'", '1', '23', '4567', '.', '!?', ',', 'é', 'e\u0301', 'ß', 'ſ', '漢', '川は', 'я', 'ά', 'م', 'न',
+  '🦆', '👩‍🌾', '𐐀', '𠀀', '𝟏', '𝄞', '½', '\u00a0', '\u3000', '\u200d', '_', '▁', '</s>', '<|eot_id|>', '<pad>', 'brook', '\u0300', '\ufe0f', 'ABC', '\u{E0100}', '-', '\u2028'];
   let state = 20261122n;
   const next = n => { state = (state * 6364136223846793005n + 1442695040888963407n) & ((1n << 64n) - 1n); return Number((state >> 33n) % BigInt(n)); };
   return Array.from({length: count}, () => Array.from({length: 1 + next(12)}, () => pieces[next(pieces.length)]).join(''));
