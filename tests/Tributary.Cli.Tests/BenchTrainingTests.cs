@@ -8,7 +8,7 @@ public sealed class BenchTrainingTests : IDisposable
 {
     private readonly TempFolder _folder = new();
 
-    private static readonly string[] Small = ["bench", "training", "--model", "stories260k", "--sequence", "64", "--batch", "2", "--rounds", "2", "--json"];
+    private static readonly string[] Small = ["bench", "training", "--model", "stories260k", "--sequence", "64", "--batch", "2", "--rounds", "3", "--json"];
 
     public void Dispose() => _folder.Dispose();
 

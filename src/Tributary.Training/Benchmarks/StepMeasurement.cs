@@ -58,7 +58,7 @@ internal sealed class StepMeasurement : IDisposable
     private double _peak;
     private double _forward = double.PositiveInfinity;
     private double _step = double.PositiveInfinity;
-    private long _allocated;
+    private long _allocated = long.MaxValue;
 
     public StepMeasurement(MeasuredModel measured, TrainingBenchmarkOptions options, MatrixKernel kernel, TimeProvider time)
     {
@@ -88,7 +88,7 @@ internal sealed class StepMeasurement : IDisposable
         long start = _time.GetTimestamp();
         Step();
         _step = Math.Min(_step, _time.GetElapsedTime(start).TotalSeconds);
-        _allocated = Math.Max(_allocated, GC.GetTotalAllocatedBytes(precise: true) - before);
+        _allocated = Math.Min(_allocated, GC.GetTotalAllocatedBytes(precise: true) - before);
     }
 
     public KernelSpeed Result(StepCost cost) => new(

@@ -24,7 +24,10 @@ public sealed record Speed(double Seconds, double TokensPerSecond, double GflopP
 /// <param name="PeakGflopPerSecond">The fastest of some products of square matrices, in 10^9 floating-point operations per second.</param>
 /// <param name="Forward">Computing the loss.</param>
 /// <param name="Step">Loss, gradients, their norm and AdamW.</param>
-/// <param name="StepAllocatedBytes">What any step after the first allocated on the managed heap, in all threads together.</param>
+/// <param name="StepAllocatedBytes">
+/// What a step allocates on the managed heap, in all threads of the process together: the least of the rounds, since in some of them a
+/// few bytes are seen that no other has.
+/// </param>
 public sealed record KernelSpeed(string Kernel, double PeakGflopPerSecond, Speed Forward, Speed Step, long StepAllocatedBytes)
 {
     /// <summary>A step's share of what the kernel can do.</summary>
