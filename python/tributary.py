@@ -67,8 +67,11 @@ class Task:
         self.checkpoint = document["checkpoint"]
         #: The site's records, and how many of the first to take (None for all).
         self.data, self.records = document["data"], document["records"]
-        self.held_out, self.seed = document["held_out"], document["seed"]
-        #: epochs, batch_size, sequence_length, learning_rate, weight_decay, clip_norm.
+        #: The share of the records to hold out, or the file with those to measure on (None where it is the share).
+        self.held_out, self.held_out_data, self.seed = document["held_out"], document["held_out_data"], document["seed"]
+        #: How many rounds the job has.
+        self.rounds = document["rounds"]
+        #: The job's settings under the names of docs/TRAINING.md: epochs, batch_size, learning_rate and so on. All of them are there.
         self.train = document["train"]
         #: What the job sets of the options that the site allows.
         self.options = document["options"]

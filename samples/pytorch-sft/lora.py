@@ -4,7 +4,7 @@ from torch import nn
 
 
 class Adapter(nn.Module):
-    """A forward hook of a linear layer: adds (alpha / rank) B A dropout(x). B begins as zeros, so that nothing is changed at first."""
+    """A forward hook of a linear layer: adds (alpha / rank) B A dropout(x)."""
 
     def __init__(self, linear, rank, alpha, dropout):
         super().__init__()
@@ -13,20 +13,12 @@ class Adapter(nn.Module):
         self.lora_B = nn.Parameter(torch.empty(linear.out_features, rank, device=device))
         self.scale, self.dropout = alpha / rank, nn.Dropout(dropout)
 
-    def reset(self):
-        nn.init.kaiming_uniform_(self.lora_A, a=5 ** 0.5)
-        nn.init.zeros_(self.lora_B)
-
     def forward(self, linear, inputs, output):
         return output + self.dropout(inputs[0]) @ self.lora_A.T @ self.lora_B.T * self.scale
 
-    def change(self):
-        """What it adds to the layer's weight."""
-        return self.lora_B @ self.lora_A * self.scale
-
 
 class Lora(nn.Module):
-    """The adapters of a model. Its own parameters no longer take gradients."""
+    """The adapters of a model, whose own parameters no longer take gradients. What they are a task's model says."""
 
     def __init__(self, model, rank=8, alpha=16, dropout=0.0, targets=("q_proj", "v_proj")):
         super().__init__()
@@ -40,13 +32,15 @@ class Lora(nn.Module):
         for layer, adapter in zip(layers.values(), self.adapters):
             layer.register_forward_hook(adapter)
 
-    def reset(self, seed):
-        """Begins afresh; the same seed draws the same adapters."""
-        torch.manual_seed(seed)
-        for adapter in self.adapters:
-            adapter.reset()
+    def named(self):
+        """The adapters' matrices under the names that PEFT gives them."""
+        return {f"base_model.model.{name}.{kind}.weight": getattr(adapter, kind)
+                for name, adapter in zip(self.names, self.adapters) for kind in ("lora_A", "lora_B")}
 
     @torch.no_grad()
-    def changes(self):
-        """What the adapters change of the model's weights, by name."""
-        return {name + ".weight": adapter.change() for name, adapter in zip(self.names, self.adapters)}
+    def load(self, tensors):
+        named = self.named()
+        if named.keys() != tensors.keys():
+            raise ValueError(f"the job's adapters and the received ones differ, first in {min(named.keys() ^ tensors.keys())}")
+        for name, tensor in tensors.items():
+            named[name].copy_(tensor)

@@ -56,37 +56,48 @@ def encode(line, tokenizer, length):
     turns, text = parse(line)
     body = tokenizer.encode("".join(f"{role}:\n{content}\n\n" for role, content in turns))
     header, response = tokenizer.encode(HEADER), tokenizer.encode(text) + [tokenizer.eos]
-    room = length - 1 - len(header)
+    room = length - len(tokenizer.start) - len(header)
     truncated = len(body) + len(response) > room
     if truncated:
         response = response[:room - min(len(body), length // 4, room - 1)]
         kept = min(len(body), room - len(response))
         body = body[:(kept + 1) // 2] + body[len(body) - kept // 2:]
-    tokens = [tokenizer.bos] + body + header + response
+    tokens = tokenizer.start + body + header + response
     return tokens, len(tokens) - len(response), truncated
+
+
+def read(path, count, tokenizer, length):
+    """The first records of a file, or all of them."""
+    examples = []
+    with open(path, encoding="utf-8-sig") as file:
+        for number, line in enumerate(file, 1):
+            if len(examples) == count:
+                break
+            if line.strip():
+                try:
+                    examples.append(encode(line, tokenizer, length))
+                except (ValueError, KeyError, TypeError, AttributeError) as fault:
+                    raise ValueError(f"{path}, line {number}: {fault}") from fault
+    if not examples:
+        raise ValueError(f"{path}: has no records; write one JSON object per line")
+    return examples
 
 
 class Records:
     """The records to train on and those held out."""
 
     def __init__(self, task, tokenizer):
-        examples = []
-        with open(task.data, encoding="utf-8-sig") as file:
-            for number, line in enumerate(file, 1):
-                if task.records is not None and len(examples) == task.records:
-                    break
-                if line.strip():
-                    try:
-                        examples.append(encode(line, tokenizer, task.train["sequence_length"]))
-                    except (ValueError, KeyError, TypeError, AttributeError) as fault:
-                        raise ValueError(f"{task.data}, line {number}: {fault}") from fault
-        if len(examples) < 2:
-            raise ValueError(f"{task.data}: has {len(examples)} records; at least two are needed, since some are held out")
-        order = list(range(len(examples)))
-        SplitMix64(task.seed).shuffle(order)
-        count = min(max(round(len(examples) * task.held_out), 1), len(examples) - 1)
-        self.held_out = [examples[place] for place in sorted(order[:count])]
-        self.train = [examples[place] for place in sorted(order[count:])]
+        self.train = examples = read(task.data, task.records, tokenizer, task.train["sequence_length"])
+        if task.held_out_data:
+            self.held_out = read(task.held_out_data, None, tokenizer, task.train["sequence_length"])
+        elif len(examples) < 2:
+            raise ValueError(f"{task.data}: has only one record, so none can be held out; give at least two, or a file of held-out records")
+        else:
+            order = list(range(len(examples)))
+            SplitMix64(task.seed).shuffle(order)
+            count = min(max(round(len(examples) * task.held_out), 1), len(examples) - 1)
+            self.held_out = [examples[place] for place in sorted(order[:count])]
+            self.train = [examples[place] for place in sorted(order[count:])]
         self.truncated = sum(truncated for _, _, truncated in examples)
 
 

@@ -18,28 +18,53 @@ def load(folder):
         document = json.load(file)
     if document["model"].get("type", "BPE") != "BPE":
         raise ValueError(f"{folder}/tokenizer.json is {document['model']['type']}; BPE is supported")
-    names = {"bos_token": "<s>", "eos_token": "</s>"}
-    if os.path.exists(os.path.join(folder, "tokenizer_config.json")):
-        with open(os.path.join(folder, "tokenizer_config.json"), encoding="utf-8") as file:
-            given = json.load(file)
-        names = {key: _content(given.get(key)) or name for key, name in names.items()}
     steps = _steps(document.get("pre_tokenizer"), "pretokenizers")
     kind = Bytes if any(step["type"] == "ByteLevel" for step in steps) else SentencePiece
-    return kind(document, steps, names["bos_token"], names["eos_token"])
+    return kind(document, steps, _read(folder, "tokenizer_config.json"), _read(folder, "config.json"))
+
+
+def _read(folder, name):
+    path = os.path.join(folder, name)
+    if not os.path.exists(path):
+        return {}
+    with open(path, encoding="utf-8") as file:
+        return json.load(file)
 
 
 class Tokenizer:
-    def __init__(self, document, bos, eos):
-        model = document["model"]
+    def __init__(self, document, names, config):
+        model, added = document["model"], document.get("added_tokens") or []
         self.vocabulary = model["vocab"]
-        added = {token["content"]: token["id"] for token in document.get("added_tokens") or []}
-        self.bos, self.eos = ((added.get(name) if name in added else self.vocabulary[name]) for name in (bos, eos))
+        ids = {**self.vocabulary, **{token["content"]: token["id"] for token in added}}
+        # The ends of a text: as tokenizer_config.json names them, or <s> and </s>, or as config.json numbers them.
+        self.start = [token for step in _steps(document.get("post_processor"), "processors") if step["type"] == "TemplateProcessing" for token in _first(step)]
+        bos, self.eos = ((ids[_content(names[key + "_token"])] if names.get(key + "_token") else ids.get(default, _number(config.get(key + "_token_id"))))
+                         for key, default in (("bos", "<s>"), ("eos", "</s>")))
+        if self.eos is None:
+            raise ValueError("tokenizer_config.json names no eos_token")
+        if bos is not None and (isinstance(self, SentencePiece) or names.get("add_bos_token")):
+            self.start = [bos]
+        # Added tokens that are not special are text: they are found in it before anything else.
+        plain = sorted((token for token in added if not token.get("special")), key=lambda token: -len(token["content"]))
+        self.added = {token["content"]: token["id"] for token in plain}
+        kinds = ([token for token in plain if bool(token.get("normalized")) == normalized] for normalized in (False, True))
+        self.patterns = [re.compile("(" + "|".join(map(_found, tokens)) + ")") for tokens in kinds if tokens]
         self.unknown = self.vocabulary.get(model.get("unk_token"))
         self.fuses_unknown = bool(model.get("fuse_unk"))
         self.merges = {}
         for rank, pair in enumerate(model["merges"]):
             left, right = pair.split(" ") if isinstance(pair, str) else pair
             self.merges.setdefault((self.vocabulary[left], self.vocabulary[right]), (rank, self.vocabulary[left + right]))
+
+    def encode(self, text):
+        """The tokens of a plain text, without those of its ends."""
+        runs = [(text, False)]
+        for pattern in self.patterns:
+            runs = [(part, is_added or place % 2 == 1) for run, is_added in runs for place, part in enumerate([run] if is_added else pattern.split(run))]
+        ids = []
+        for place, (part, is_added) in enumerate(runs):
+            ids.extend([self.added[part]] if is_added else self.encode_text(part, place == 0) if part else [])
+        return ids
 
     def merge(self, ids):
         """Merges neighbours, the pair of the lowest rank and among equals the leftmost first, until no pair is left to merge."""
@@ -73,20 +98,20 @@ class Tokenizer:
 
 
 class SentencePiece(Tokenizer):
-    def __init__(self, document, steps, bos, eos):
-        super().__init__(document, bos, eos)
+    def __init__(self, document, steps, names, config):
+        super().__init__(document, names, config)
         normalizers = _steps(document.get("normalizer"), "normalizers")
         self.prepends = any(step["type"] == "Prepend" for step in normalizers)
-        self.only_missing = False
+        self.only_missing = self.only_first = False
         for step in steps:  # Metaspace, in newer files
             if step["type"] != "Metaspace" or step.get("split") is not False:
                 raise ValueError(f"the pre_tokenizer {step} is not supported")
             self.prepends = self.only_missing = step.get("prepend_scheme") != "never"
+            self.only_first = step.get("prepend_scheme") == "first"
         self.bytes = [self.vocabulary[f"<0x{value:02X}>"] for value in range(256)] if document["model"].get("byte_fallback") else None
 
-    def encode(self, text):
-        """The tokens of a plain text, without those of its ends."""
-        if text and self.prepends and not (self.only_missing and text[0] in (" ", SPACE)):
+    def encode_text(self, text, first):
+        if (first or not self.only_first) and self.prepends and not (self.only_missing and text[0] in (" ", SPACE)):
             text = SPACE + text
         ids = []
         for character in text.replace(" ", SPACE):
@@ -100,29 +125,28 @@ class SentencePiece(Tokenizer):
 
 
 class Bytes(Tokenizer):
-    def __init__(self, document, steps, bos, eos):
-        super().__init__(document, bos, eos)
+    def __init__(self, document, steps, names, config):
+        super().__init__(document, names, config)
         self.splits, self.prepends = [], False
         for step in steps:
             if step["type"] == "Split" and step.get("behavior") == "Isolated" and not step.get("invert"):
                 self.splits.append(_compile(step["pattern"].get("Regex") or re.escape(step["pattern"]["String"])))
+            elif step["type"] == "Digits":
+                self.splits.append(_compile(r"\p{N}" if step.get("individual_digits") else r"\p{N}+"))
             elif step["type"] == "ByteLevel":
-                self.prepends = bool(step.get("add_prefix_space"))
+                self.prepends = step.get("add_prefix_space", True)
                 self.splits += [_compile(GPT2)] if step.get("use_regex", True) else []
             else:
                 raise ValueError(f"the pre_tokenizer {step} is not supported")
         self.ignores_merges = bool(document["model"].get("ignore_merges"))
         self.letters, self.cache = _letters(), {}
 
-    def encode(self, text):
-        """The tokens of a plain text, without those of its ends."""
-        words = [text] if text else []
+    def encode_text(self, text, first):
+        words = [" " + text if self.prepends and text[0] != " " else text]
         for split in self.splits:
             words = [part for word in words for part in _cut(split, word)]
         ids = []
         for word in words:
-            if self.prepends and word[0] != " ":
-                word = " " + word
             if word not in self.cache:
                 self.cache[word] = self.encode_word(word)
             ids.extend(self.cache[word])
@@ -146,7 +170,25 @@ def _steps(element, key):
 
 
 def _content(token):
-    return token.get("content") if isinstance(token, dict) else token
+    return token["content"] if isinstance(token, dict) else token
+
+
+def _found(token):
+    pattern = re.escape(token["content"])
+    word = rf"[\w{_range('M')}\u200c\u200d]"
+    return rf"(?<!{word}){pattern}(?!{word})" if token.get("single_word") else pattern
+
+
+def _number(ids):
+    return ids[0] if isinstance(ids, list) else ids
+
+
+def _first(step):
+    """The tokens that a template puts before a text."""
+    for piece in step["single"]:
+        if "SpecialToken" not in piece:
+            return
+        yield from step["special_tokens"][piece["SpecialToken"]["id"]]["ids"]
 
 
 def _letters():

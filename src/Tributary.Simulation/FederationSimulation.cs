@@ -142,6 +142,7 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
         }
 
+        string? heldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null;
         Job job = model.Job;
         if (TrainerOffer.Refuse(job.Train, options.File.Trainers) is { } refusal)
         {
@@ -157,16 +158,11 @@ public sealed class FederationSimulation : IDisposable
                 Base = model.Frozen,
                 DataPath = data,
                 RecordsMax = site.Records,
-                HeldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null,
+                HeldOutPath = heldOutPath,
                 WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
                 Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
             };
             return new BuiltinTrainer(place, job);
-        }
-
-        if (site.HeldOut is not null)
-        {
-            throw new UsageException($"site '{site.Name}' has a file of held-out records, which only the trainer inside measures on; remove it, or the line 'trainer: {offer.Name}'");
         }
 
         return new ProcessTrainer(
@@ -179,6 +175,7 @@ public sealed class FederationSimulation : IDisposable
                 Checkpoint = options.ModelFolder,
                 Data = data,
                 RecordsMax = site.Records,
+                HeldOutPath = heldOutPath,
                 LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
             },
             time);

@@ -168,7 +168,6 @@ public sealed class BuiltinTrainer : Executor
             double seconds = Stopwatch.GetElapsedTime(start).TotalSeconds;
             metrics[MetricNames.TrainSeconds] = seconds;
             metrics[MetricNames.TokensPerSecond] = result.Tokens / seconds;
-            metrics[MetricNames.Steps] = result.Steps;
         }
         catch (TrainingDivergedException e)
         {

@@ -42,13 +42,20 @@ public sealed class PyTorchQuickstartTests : IDisposable
     }
 
     [Fact]
-    public async Task The_samples_own_job_trains_adapters_and_learns()
+    public async Task The_samples_own_job_trains_adapters_as_the_trainer_inside_does()
     {
         RequireTorch();
         string job = File.ReadAllText(Path.Combine(Samples, "pytorch-sft", "job.yaml"));
         job = job.Replace("{ data: ", "{ records: 32, data: ", StringComparison.Ordinal);
         double[] curve = await RunAsync("lora", job, "pytorch-sft");
         curve[^1].ShouldBeLessThan(curve[0] - 0.3, string.Join(" ", curve));
+        string inside = Replace(Replace(job, "trainer: pytorch\n", "trainer: builtin\n"), "options: { bf16: false } ", string.Empty);
+        double[] expected = await RunAsync("lora-inside", inside, "pytorch-sft");
+        for (int round = 0; round <= Rounds; round++)
+        {
+            curve[round].ShouldBe(expected[round], 1e-2, $"held-out loss after round {round}: {string.Join(" ", expected)} inside, {string.Join(" ", curve)} with PyTorch");
+        }
+
         File.ReadAllLines(_folder["lora/metrics.jsonl"]).ShouldContain(line => line.Contains("\"tokens_per_second\"", StringComparison.Ordinal));
     }
 

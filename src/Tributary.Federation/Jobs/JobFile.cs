@@ -18,10 +18,6 @@ public sealed record JobFile
 {
     private static readonly string[] Workflows = [.. Controllers.Names];
 
-    // What only the trainer inside does. A trainer of a site's own would not hear of it, so it must not seem to.
-    private static readonly string[] BuiltinKeys =
-        ["gradient_accumulation", "schedule", "warmup_steps", "warmup_ratio", "decay", "proximal_mu", "optimizer_state", "early_stop", "checkpoint_every"];
-
     private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
 
     /// <summary>The job.</summary>
@@ -148,9 +144,9 @@ public sealed record JobFile
             map.Wrong("warmup_ratio", "'warmup_steps' is given too, and the warm-up has one length; remove one of them");
         }
 
-        foreach (string key in BuiltinKeys.Intersect(training.Trainer == TrainerOffer.Builtin ? [] : map.Keys, StringComparer.Ordinal))
+        if (training is { Lora: not null, Trainer: not TrainerOffer.Builtin })
         {
-            map.Wrong(key, $"'{key}' is a setting of the trainer inside; '{training.Trainer}' hears only of what stands under 'options'");
+            map.Wrong("lora", $"'lora' is of the trainer inside; what adapters '{training.Trainer}' trains, if it does, is said under 'options'");
         }
 
         if (TrainerOffer.Refuse(training, trainers) is { } reason)

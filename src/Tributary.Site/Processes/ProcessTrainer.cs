@@ -204,8 +204,10 @@ public sealed class ProcessTrainer : Executor
             Data = Path.GetFullPath(_place.Data),
             Records = _place.RecordsMax,
             HeldOut = task.Job.HeldOut,
+            HeldOutData = _place.HeldOutPath is { } heldOut ? Path.GetFullPath(heldOut) : null,
             Seed = task.Job.Seed,
-            Train = new SiteTraining(train.Epochs, train.BatchSize, train.SequenceLength, train.LearningRate, train.WeightDecay, train.ClipNorm),
+            Rounds = task.Job.Rounds,
+            Train = SiteTraining.Of(train),
             Options = train.Options,
         };
     }

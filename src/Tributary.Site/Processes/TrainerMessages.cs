@@ -1,5 +1,6 @@
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Tributary.Federation.Jobs;
 
 namespace Tributary.Site.Processes;
 
@@ -63,6 +64,12 @@ internal sealed record SiteTask : SiteMessage
 
     public required double HeldOut { get; init; }
 
+    /// <summary>The records to measure on; null where a share of the others is held out.</summary>
+    public required string? HeldOutData { get; init; }
+
+    /// <summary>How many rounds the job has.</summary>
+    public required int Rounds { get; init; }
+
     public required ulong Seed { get; init; }
 
     public required SiteTraining Train { get; init; }
@@ -70,8 +77,66 @@ internal sealed record SiteTask : SiteMessage
     public required IReadOnlyDictionary<string, JsonElement> Options { get; init; }
 }
 
-/// <summary>The job's settings of training, as <see cref="Federation.Jobs.JobTraining"/> says what they mean.</summary>
-internal sealed record SiteTraining(int Epochs, int BatchSize, int SequenceLength, double LearningRate, double WeightDecay, double ClipNorm);
+/// <summary>The job's settings of training, as <see cref="JobTraining"/> says what they mean; a script that does not know one should refuse it.</summary>
+internal sealed record SiteTraining
+{
+    public required int Epochs { get; init; }
+
+    public required int BatchSize { get; init; }
+
+    public required int GradientAccumulation { get; init; }
+
+    public required int SequenceLength { get; init; }
+
+    public required RecordTemplate Template { get; init; }
+
+    public required double LearningRate { get; init; }
+
+    public required JobSchedule Schedule { get; init; }
+
+    public required int WarmupSteps { get; init; }
+
+    public required double WarmupRatio { get; init; }
+
+    public required double WeightDecay { get; init; }
+
+    public required JobDecay Decay { get; init; }
+
+    public required double ClipNorm { get; init; }
+
+    public required double ProximalMu { get; init; }
+
+    public required OptimizerState OptimizerState { get; init; }
+
+    public required JobEarlyStop? EarlyStop { get; init; }
+
+    public required int CheckpointEvery { get; init; }
+
+    /// <summary>The adapters that the received model is, and whose base lies in the checkpoint's folder; null where it is a whole model.</summary>
+    public required JobLora? Lora { get; init; }
+
+    /// <summary>As a job has them.</summary>
+    public static SiteTraining Of(JobTraining train) => new()
+    {
+        Epochs = train.Epochs,
+        BatchSize = train.BatchSize,
+        GradientAccumulation = train.GradientAccumulation,
+        SequenceLength = train.SequenceLength,
+        Template = train.Template,
+        LearningRate = train.LearningRate,
+        Schedule = train.Schedule,
+        WarmupSteps = train.WarmupSteps,
+        WarmupRatio = train.WarmupRatio,
+        WeightDecay = train.WeightDecay,
+        Decay = train.Decay,
+        ClipNorm = train.ClipNorm,
+        ProximalMu = train.ProximalMu,
+        OptimizerState = train.OptimizerState,
+        EarlyStop = train.EarlyStop,
+        CheckpointEvery = train.CheckpointEvery,
+        Lora = train.Lora,
+    };
+}
 
 /// <summary>The task is no longer wanted.</summary>
 internal sealed record SiteAbort(long Task) : SiteMessage;
@@ -83,9 +148,14 @@ internal sealed record SiteAbort(long Task) : SiteMessage;
 [JsonSourceGenerationOptions(
     PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower,
     NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
+    Converters = [typeof(SnakeCaseWords<RecordTemplate>), typeof(SnakeCaseWords<JobSchedule>), typeof(SnakeCaseWords<JobDecay>), typeof(SnakeCaseWords<OptimizerState>)],
     AllowOutOfOrderMetadataProperties = true,
     RespectRequiredConstructorParameters = true,
     RespectNullableAnnotations = true)]
 [JsonSerializable(typeof(TrainerMessage))]
 [JsonSerializable(typeof(SiteMessage))]
 internal sealed partial class TrainerJson : JsonSerializerContext;
+
+/// <summary>Writes the names of an enum as words.</summary>
+internal sealed class SnakeCaseWords<T>() : JsonStringEnumConverter<T>(JsonNamingPolicy.SnakeCaseLower)
+    where T : struct, Enum;

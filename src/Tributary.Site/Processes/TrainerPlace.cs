@@ -21,6 +21,9 @@ public sealed record TrainerPlace
     /// <summary>How many of the first records are taken; null for all.</summary>
     public int? RecordsMax { get; init; }
 
+    /// <summary>A file of records to measure on, in place of a share of the others; null for that share.</summary>
+    public string? HeldOutPath { get; init; }
+
     /// <summary>The file that the process's stderr is appended to.</summary>
     public required string LogPath { get; init; }
 }

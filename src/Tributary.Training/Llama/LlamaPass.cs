@@ -66,7 +66,7 @@ internal sealed class LlamaPass : IDisposable
             BackwardFeedForward(layer, gradients, batch.Rows);
 
             // Below the lowest adapters there is nothing to learn.
-            if (layer > 0 || _lora is null || _lora.AdaptsAttention(0))
+            if (layer > 0 || _lora is null || _lora.AdaptsAttention)
             {
                 BackwardAttention(layer, gradients, batch);
             }
@@ -170,16 +170,16 @@ internal sealed class LlamaPass : IDisposable
             Matrix logits = _activations.Logits.Take(end - begin);
             Linear.Forward(normed.Slice(begin, end), _weights.Head, logits, accumulate: false, _workers);
             Losses(batch, begin, logits, gradients is null ? 0 : 1f / responses);
-            if (gradients is not null)
+            if (gradients is { } learning)
             {
                 Matrix normedGradient = _activations.Gradients!.Normed.Take(count).Slice(begin, end);
-                Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, gradients.Llama?.Head);
+                Backward(normed.Slice(begin, end), _weights.Head, logits, normedGradient, accumulate: false, learning.Llama?.Head);
             }
         }
 
-        if (gradients is not null)
+        if (gradients is { } trained)
         {
-            BackwardFinalNorm(batch, rows, inverseRms, gradients);
+            BackwardFinalNorm(batch, rows, inverseRms, trained);
         }
 
         double sum = 0;
@@ -294,5 +294,5 @@ internal sealed class LlamaPass : IDisposable
     }
 
     /// <summary>Where gradients go: to the Llama's weights, or to adapters, and then those of norms, which come along, nowhere.</summary>
-    private sealed record PassGradients(LlamaTensors? Llama, LoraTensors? Lora, Matrix FrozenNorm);
+    private readonly record struct PassGradients(LlamaTensors? Llama, LoraTensors? Lora, Matrix FrozenNorm);
 }

@@ -24,6 +24,7 @@ internal sealed class LoraPass : IDisposable
         _workers = workers;
         _inner = new Rows[LoraTensors.Index(model.Config.LayerCount, default)];
         LoraPlace[] places = [.. LoraTensors.Places(model.Config, _lora)];
+        AdaptsAttention = places.Any(place => place.Target <= LoraTarget.Output);
         _innerGradient = Rent(rowsMax, _lora.Rank);
         foreach (LoraPlace place in places)
         {
@@ -36,9 +37,8 @@ internal sealed class LoraPass : IDisposable
     /// <summary>The number of this batch's draws of dropout; nothing where nothing is left out, as in measuring.</summary>
     public ulong? Draw { get; set; }
 
-    /// <summary>Whether a layer's attention has adapters.</summary>
-    public bool AdaptsAttention(int layer) =>
-        Enum.GetValues<LoraTarget>().Any(target => target <= LoraTarget.Output && _weights.Find(layer, target) is not null);
+    /// <summary>Whether attention has adapters; every layer's has then.</summary>
+    public bool AdaptsAttention { get; }
 
     /// <summary>y += s B A dropout(x), where that layer is adapted.</summary>
     public void Forward(int layer, LoraTarget target, Matrix x, Matrix y)

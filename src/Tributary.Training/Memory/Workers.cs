@@ -23,7 +23,7 @@ internal sealed class Workers : IDisposable
     private readonly FloatBuffer?[] _scratch;
     private readonly Dictionary<Type, Work> _works = [];
     private readonly SemaphoreSlim _start = new(0);
-    private readonly ManualResetEventSlim _done = new();
+    private readonly SemaphoreSlim _done = new(0);
     private Thread[] _threads = [];
     private Work? _work;
     private FloatBuffer? _shared;
@@ -152,7 +152,6 @@ internal sealed class Workers : IDisposable
             Array.ForEach(_threads, thread => thread.Start());
         }
 
-        _done.Reset();
         (_work, _error, _nextPart, _remaining) = (work, null, 0, parts);
         _start.Release(parts - 1);
         DoPart(work, 0);
@@ -198,7 +197,7 @@ internal sealed class Workers : IDisposable
 
         if (Interlocked.Decrement(ref _remaining) == 0)
         {
-            _done.Set();
+            _done.Release();
         }
     }
 

@@ -101,9 +101,9 @@ public sealed class JobFileTests
     }
 
     [Fact]
-    public void A_setting_that_a_trainer_of_the_sites_own_would_not_hear_of_is_refused() =>
-        Errors($"{Minimal}\ntrainers: {{ torch: {{ command: [python3, train.py] }} }}\ntrain: {{ trainer: torch, epochs: 2, schedule: cosine }}")
-            .ShouldBe(["job.yaml:5: 'schedule' is a setting of the trainer inside; 'torch' hears only of what stands under 'options'"]);
+    public void Adapters_of_the_trainer_inside_are_not_asked_of_a_trainer_of_the_sites_own() =>
+        Errors($"{Minimal}\ntrainers: {{ torch: {{ command: [python3, train.py] }} }}\ntrain: {{ trainer: torch, epochs: 2, lora: {{}} }}")
+            .ShouldBe(["job.yaml:5: 'lora' is of the trainer inside; what adapters 'torch' trains, if it does, is said under 'options'"]);
 
     [Fact]
     public void Adapters_are_asked_for_under_train_and_have_documented_defaults()

@@ -53,6 +53,7 @@ internal sealed class PythonTrainer : IDisposable
             Checkpoint = _folder["checkpoint"],
             Data = _folder["data.jsonl"],
             RecordsMax = 7,
+            HeldOutPath = _folder["held_out.jsonl"],
             LogPath = _folder["logs/a.log"],
         };
         Trainer = new ProcessTrainer(Offer, place, time ?? TimeProvider.System);

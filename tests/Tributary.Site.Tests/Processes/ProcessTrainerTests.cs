@@ -84,13 +84,33 @@ public sealed class ProcessTrainerTests
             for task in tributary.tasks():
                 assert (task.name, task.job, task.site, task.round, task.step) == ("evaluate", "demo", "a", 3, 1), vars(task)
                 assert task.data.endswith("/data.jsonl") and task.records == 7 and task.checkpoint.endswith("/checkpoint"), vars(task)
-                assert task.held_out == 0.1 and task.seed == 1, vars(task)
-                assert task.train == dict(epochs=1, batch_size=8, sequence_length=256, learning_rate=1e-3, weight_decay=0.01, clip_norm=1), task.train
+                assert task.held_out == 0.1 and task.held_out_data.endswith("/held_out.jsonl") and task.seed == 1, vars(task)
+                assert task.rounds == 5, vars(task)
+                assert task.train == dict(
+                    epochs=1, batch_size=8, gradient_accumulation=2, sequence_length=256, template="chat", learning_rate=1e-3, schedule="cosine", warmup_steps=0, warmup_ratio=0.1,
+                    weight_decay=0.01, decay="matrices", clip_norm=1, proximal_mu=0.5, optimizer_state="keep", early_stop={"patience": 2, "every": 20},
+                    checkpoint_every=7, lora=dict(rank=4, alpha=16, targets=["q_proj", "v_proj"], dropout=0, base=None)), task.train
                 assert task.options == {"rank": 8, "target": ["q", {"k": None}]}, task.options
                 assert os.listdir(task.folder) == [os.path.basename(task.model_path)], os.listdir(task.folder)
                 task.send(metrics=METRICS)
             """);
         Job job = PythonTrainer.Job(("rank", "8"), ("target", """["q", {"k": null}]"""));
+        job = job with
+        {
+            Train = job.Train with
+            {
+                GradientAccumulation = 2,
+                Schedule = JobSchedule.Cosine,
+                WarmupRatio = 0.1,
+                Decay = JobDecay.Matrices,
+                ProximalMu = 0.5,
+                OptimizerState = OptimizerState.Keep,
+                EarlyStop = new JobEarlyStop(2, 20),
+                CheckpointEvery = 7,
+                Template = RecordTemplate.Chat,
+                Lora = new JobLora { Rank = 4 },
+            },
+        };
         await trainer.DoAsync(new TaskData(TaskNames.Evaluate, job, 3, 1, PythonTrainer.Model()));
     }
 
@@ -202,7 +222,7 @@ public sealed class ProcessTrainerTests
             if os.environ["RANK"] == "0":
                 for task in tributary.tasks(): task.send(metrics={"received_loss": 1})
             else:
-                document = dict.fromkeys("name job site round step model folder checkpoint data records held_out seed train options".split())
+                document = dict.fromkeys("name job site round step model folder checkpoint data records held_out held_out_data seed rounds train options".split())
                 task = tributary.Task({"task": 1, **document}, tributary._channel)
                 task.log(step=1); task.send({}, samples=1)
             """);

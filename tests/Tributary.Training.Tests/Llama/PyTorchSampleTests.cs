@@ -23,6 +23,7 @@ public sealed class PyTorchSampleTests : IDisposable
     private const double LearningRate = 2e-3;
     private const double WeightDecay = 0.01;
     private const int RecordsMax = 50;
+    private const int Round = 2;
 
     /// <summary>Original positions are few, so that the frequencies of the sequences here are stretched, blended and kept.</summary>
     private const string Config = """
@@ -47,15 +48,42 @@ public sealed class PyTorchSampleTests : IDisposable
     public void Dispose() => _folder.Dispose();
 
     [Theory]
-    [InlineData(true)]
-    [InlineData(false)]
-    public async Task Logits_tokens_and_ten_steps_of_AdamW_are_the_same(bool tied)
+    [InlineData(true, false)]
+    [InlineData(false, false)]
+    [InlineData(true, true)]
+    [InlineData(false, true)]
+    public async Task Logits_tokens_and_ten_steps_of_AdamW_are_the_same(bool tied, bool everySetting)
     {
         Assert.SkipUnless(Repository.IsCi || Directory.Exists("/usr/lib/python3/dist-packages/torch"), "python3-torch is not installed");
         WriteCheckpoint(tied);
         Tokenizer tokenizer = Tokenizer.Load(_folder["model"]);
         int[] tokens = tokenizer.Encode(string.Join('\n', File.ReadLines(Path.Combine(Quickstart, "data", "bank.jsonl")).Take(3)), addBos: true)[..150];
-        JsonElement result = await RunSampleAsync(tokens);
+        var options = new TrainingOptions
+        {
+            BatchSize = BatchSize,
+            LearningRate = LearningRate,
+            WeightDecay = WeightDecay,
+            ClipNorm = 1,
+            // The order of the records that a job's site draws.
+            Seed = BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes($"7/{Round}/0/clinic"))),
+        };
+        if (everySetting)
+        {
+            options = options with
+            {
+                Epochs = 2,
+                GradientAccumulation = 2,
+                Schedule = LearningRateSchedule.Cosine,
+                WarmupSteps = 13,
+                ScheduleTrainings = 3,
+                ScheduleTraining = Round - 1,
+                WeightDecay = 0.5,
+                Decay = WeightDecayScope.Matrices,
+                ProximalMu = 0.3,
+            };
+        }
+
+        JsonElement result = await RunSampleAsync(tokens, options);
 
         for (int i = 0; i < Texts.Length; i++)
         {
@@ -66,7 +94,17 @@ public sealed class PyTorchSampleTests : IDisposable
         using LlamaModel model = LlamaModel.Load(LlamaConfig.Load(_folder["model"]), file);
         using SafetensorsFile logits = SafetensorsFile.Open(_folder["logits.safetensors"]);
         LogitsShouldBe(logits.ReadFloats("logits"), model, tokens);
-        ShouldTrainAlike(result, model, tokenizer);
+        ShouldTrainAlike(result, model, tokenizer, options);
+    }
+
+    [Theory]
+    [InlineData("tokens-llama3")]
+    [InlineData("tokens-gpt2")]
+    [InlineData("tokens-digits")]
+    public async Task Tokens_of_byte_level_vocabularies_are_those_of_the_tokenizers_library(string kind)
+    {
+        Assert.SkipUnless(Repository.IsCi || File.Exists(Python), $"there is no {Python}");
+        await RunPythonAsync("run_tokenizer.py", Path.Combine(AppContext.BaseDirectory, "Fixtures", kind));
     }
 
     private static void LogitsShouldBe(float[] expected, LlamaModel model, int[] tokens)
@@ -103,7 +141,7 @@ public sealed class PyTorchSampleTests : IDisposable
         }
     }
 
-    private static void ShouldTrainAlike(JsonElement result, LlamaModel model, Tokenizer tokenizer)
+    private static void ShouldTrainAlike(JsonElement result, LlamaModel model, Tokenizer tokenizer, TrainingOptions options)
     {
         InstructionDataset all = InstructionDataset.Load(Path.Combine(Quickstart, "data", "clinic.jsonl"), tokenizer, 128, RecordsMax);
         (InstructionDataset train, InstructionDataset heldOut) = all.Split(0.2, 7);
@@ -112,9 +150,6 @@ public sealed class PyTorchSampleTests : IDisposable
         result.GetProperty("received_loss").GetDouble().ShouldBe(received.MeanLoss, 1e-4);
         result.GetProperty("held_out_tokens").GetInt64().ShouldBe(received.ResponseTokens);
 
-        // The order of the records that a job's site draws.
-        ulong seed = BitConverter.ToUInt64(SHA256.HashData(Encoding.UTF8.GetBytes("7/2/0/clinic")));
-        var options = new TrainingOptions { BatchSize = BatchSize, LearningRate = LearningRate, WeightDecay = WeightDecay, ClipNorm = 1, Seed = seed };
         var steps = new Recorder();
         Trainer.Train(model, train, options, steps, Cancel);
         double[] losses = result.GetProperty("losses").Deserialize<double[]>()!;
@@ -142,7 +177,7 @@ public sealed class PyTorchSampleTests : IDisposable
         new SafetensorsWriter(weights).WriteFile(_folder["model/model.safetensors"], Cancel);
     }
 
-    private async Task<JsonElement> RunSampleAsync(int[] tokens)
+    private async Task<JsonElement> RunSampleAsync(int[] tokens, TrainingOptions options)
     {
         File.WriteAllText(_folder["task.json"], JsonSerializer.Serialize(new
         {
@@ -150,20 +185,43 @@ public sealed class PyTorchSampleTests : IDisposable
             data = Path.Combine(Quickstart, "data", "clinic.jsonl"),
             records = RecordsMax,
             held_out = 0.2,
+            held_out_data = (string?)null,
             seed = 7,
-            round = 2,
+            rounds = Math.Max(Round, options.ScheduleTrainings),
+            round = Round,
             step = 0,
             site = "clinic",
-            train = new { epochs = 1, batch_size = BatchSize, sequence_length = 128, learning_rate = LearningRate, weight_decay = WeightDecay, clip_norm = 1 },
+            train = new
+            {
+                epochs = options.Epochs,
+                batch_size = options.BatchSize,
+                gradient_accumulation = options.GradientAccumulation,
+                sequence_length = 128,
+                learning_rate = options.LearningRate,
+                schedule = options.Schedule.ToString().ToLowerInvariant(),
+                warmup_steps = options.WarmupSteps,
+                warmup_ratio = options.WarmupRatio,
+                weight_decay = options.WeightDecay,
+                decay = options.Decay.ToString().ToLowerInvariant(),
+                clip_norm = options.ClipNorm,
+                proximal_mu = options.ProximalMu,
+                optimizer_state = "fresh",
+                lora = (object?)null,
+            },
             tokens,
             texts = Texts,
         }));
-        string script = Path.Combine(Repository.Root, "tests", "Tributary.Training.Tests", "Fixtures", "run_sample.py");
-        using Process process = Process.Start(new ProcessStartInfo(Python, [script, _folder.Path]) { RedirectStandardError = true, UseShellExecute = false })!;
+        await RunPythonAsync("run_sample.py", _folder.Path);
+        return JsonDocument.Parse(await File.ReadAllTextAsync(_folder["result.json"], Cancel)).RootElement;
+    }
+
+    private static async Task RunPythonAsync(string script, string folder)
+    {
+        string path = Path.Combine(Repository.Root, "tests", "Tributary.Training.Tests", "Fixtures", script);
+        using Process process = Process.Start(new ProcessStartInfo(Python, [path, folder]) { RedirectStandardError = true, UseShellExecute = false })!;
         string error = await process.StandardError.ReadToEndAsync(Cancel);
         await process.WaitForExitAsync(Cancel);
         process.ExitCode.ShouldBe(0, error);
-        return JsonDocument.Parse(await File.ReadAllTextAsync(_folder["result.json"], Cancel)).RootElement;
     }
 
     private sealed class Recorder : IProgress<TrainingProgress>

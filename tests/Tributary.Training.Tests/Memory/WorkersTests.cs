@@ -82,14 +82,21 @@ public sealed class WorkersTests
 
         bytes[1].ShouldBe(0);
 
-        // A thread that waits for the others finds itself counted once more only if it allocated on its way here.
-        using var meeting = new Barrier(Threads);
+        // Each thread's count, while it waits for the others to come, so that none takes two shares.
+        int[] arrived = new int[1];
+        int expected = 0;
         long[] Counts()
         {
             long[] counts = new long[Environment.ProcessorCount + 1024];
-            workers.Split(Threads, 1, (meeting, counts), static (state, _, _, _) =>
+            expected += Threads;
+            workers.Split(Threads, 1, (arrived, expected, counts), static (state, _, _, _) =>
             {
-                state.meeting.SignalAndWait();
+                Interlocked.Increment(ref state.arrived[0]);
+                while (Volatile.Read(ref state.arrived[0]) < state.expected)
+                {
+                    Thread.Yield();
+                }
+
                 state.counts[Environment.CurrentManagedThreadId % state.counts.Length] = GC.GetAllocatedBytesForCurrentThread();
             });
             counts[Environment.CurrentManagedThreadId % counts.Length] = 0; // the caller's own, which the lists above and here are in
