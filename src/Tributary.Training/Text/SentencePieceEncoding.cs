@@ -9,7 +9,7 @@ namespace Tributary.Training;
 internal sealed record SpaceScheme(bool ByNormalizer, string? Metaspace);
 
 /// <summary>
-/// Byte pair encoding over characters as SentencePiece makes it: a space is '▁', and a run of text is merged as one. Characters outside
+/// Byte pair encoding over characters as SentencePiece makes it: a space is '▁', and a run of text is merged as one, or word by word where that gives the same. Characters outside
 /// the vocabulary become the bytes of their UTF-8, where the vocabulary has bytes.
 /// </summary>
 internal sealed class SentencePieceEncoding : TextEncoding
@@ -22,6 +22,7 @@ internal sealed class SentencePieceEncoding : TextEncoding
     private readonly SpaceScheme _spaces;
     private readonly int[]? _byteIds;
     private readonly Dictionary<int, byte> _bytesOf = [];
+    private readonly bool _wordsAreApart;
 
     /// <param name="tables">The vocabulary.</param>
     /// <param name="spaces">Where spaces of its own are put.</param>
@@ -32,6 +33,7 @@ internal sealed class SentencePieceEncoding : TextEncoding
         _ids = tables.Ids.GetAlternateLookup<ReadOnlySpan<char>>();
         _spaces = spaces;
         _byteIds = byteIds;
+        _wordsAreApart = tables.Ids.ContainsKey("▁") && !tables.Ids.Keys.Any(HasSpaceAfterLetter);
         for (int value = 0; value < byteIds?.Length; value++)
         {
             _bytesOf[byteIds[value]] = (byte)value;
@@ -70,24 +72,50 @@ internal sealed class SentencePieceEncoding : TextEncoding
             text = missing && !continuing && text[0] != Space ? Space + text : text;
         }
 
-        var symbols = new int[(text.Length * 3) + 1]; // a UTF-16 code unit is at most three bytes
-        int count = 0;
-        for (int i = 0; i < text.Length;)
+        for (int start = 0; start < text.Length;)
         {
-            int length = char.IsHighSurrogate(text[i]) ? 2 : 1;
-            count = AddCharacter(text.AsSpan(i, length), symbols, count);
-            i += length;
+            int end = _wordsAreApart ? EndOfWord(text, start) : text.Length;
+            EncodeWord(text.AsSpan(start, end - start), tokens);
+            start = end;
         }
-
-        int left = BytePairMerger.Merge(symbols.AsSpan(0, count), _tables.Merges);
-        tokens.AddRange(symbols.AsSpan(0, left));
     }
 
     public override byte[] BytesOf(int token) => _bytesOf.TryGetValue(token, out byte value)
         ? [value]
         : Encoding.UTF8.GetBytes(_tables.Pieces[token].Replace(Space, ' '));
 
-    private int AddCharacter(ReadOnlySpan<char> character, int[] symbols, int count)
+    /// <summary>Whether a piece spans two words. Where none does, no merge can, so words are merged one by one: their tokens are the same.</summary>
+    private static bool HasSpaceAfterLetter(string piece) => EndOfWord(piece, 0) < piece.Length;
+
+    private static int EndOfWord(string text, int start)
+    {
+        int end = start + 1;
+        while (end < text.Length && !(text[end] == Space && text[end - 1] != Space))
+        {
+            end++;
+        }
+
+        return end;
+    }
+
+    private void EncodeWord(ReadOnlySpan<char> text, List<int> tokens)
+    {
+        const int OnStackMax = 256;
+        int symbolsMax = (text.Length * 3) + 1; // a UTF-16 code unit is at most three bytes
+        Span<int> symbols = symbolsMax <= OnStackMax ? stackalloc int[OnStackMax] : new int[symbolsMax];
+        int count = 0;
+        for (int i = 0; i < text.Length;)
+        {
+            int length = char.IsHighSurrogate(text[i]) ? 2 : 1;
+            count = AddCharacter(text.Slice(i, length), symbols, count);
+            i += length;
+        }
+
+        int left = BytePairMerger.Merge(symbols[..count], _tables.Merges);
+        tokens.AddRange(symbols[..left]);
+    }
+
+    private int AddCharacter(ReadOnlySpan<char> character, Span<int> symbols, int count)
     {
         if (_ids.TryGetValue(character, out int id))
         {

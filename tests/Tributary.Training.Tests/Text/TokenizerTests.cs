@@ -69,6 +69,18 @@ public sealed class TokenizerTests
         _tokenizer.Encode(text, addBos: false).Length.ShouldBe(100_001);
     }
 
+    /// <summary>Words are merged one by one only where no piece spans two of them.</summary>
+    [Fact]
+    public void A_piece_that_spans_two_words_is_found()
+    {
+        Tokenizer spanning = TestTokenizer.Load(root =>
+        {
+            root["model"]!["vocab"]!["a▁"] = 400;
+            root["model"]!["merges"]!.AsArray().Add(JsonNode.Parse("""["a","▁"]"""));
+        });
+        spanning.Encode("xa b", addBos: false).Select(id => spanning.Tables.Pieces[id]).ShouldBe(["▁", "x", "a▁", "b"]);
+    }
+
     [Fact]
     public void Merges_as_pairs_in_one_string_are_read_like_lists()
     {
