@@ -218,12 +218,30 @@ def write_safetensors(source, path):
     os.replace(path + ".partial", path)
 
 
+def crc64_table():
+    """For each byte the remainder of CRC-64/NVME: polynomial AD93D23594C93659, bits reflected."""
+    table = []
+    for value in range(256):
+        for _ in range(8):
+            value = value >> 1 ^ (value & 1) * 0x9A6C9329AC4BC9B5
+        table.append(value)
+    return table
+
+
+def crc64(content, table=tuple(crc64_table())):
+    """The checksum of a part, begun and ended with all ones. A byte at a time: some seconds for a part of 8 MiB."""
+    state = 2**64 - 1
+    for byte in content:
+        state = state >> 8 ^ table[(state ^ byte) & 0xFF]
+    return state ^ 2**64 - 1
+
+
 def object_digest(path, part_bytes=8 << 20):
     """The digest of the object that a file is, in parts of that size."""
-    lines = ["tributary-object 1", f"length {os.path.getsize(path)}", f"part-bytes {part_bytes}"]
+    lines = ["tributary-object 2", f"length {os.path.getsize(path)}", f"part-bytes {part_bytes}"]
     with open(path, "rb") as file:
         while part := file.read(part_bytes):
-            lines.append(hashlib.sha256(part).hexdigest())
+            lines.append(f"{crc64(part):016x}")
     return "sha256:" + hashlib.sha256("".join(line + "\n" for line in lines).encode("ascii")).hexdigest()
 
 
