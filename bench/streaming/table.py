@@ -20,17 +20,18 @@ def main(path):
           f"{setup['cores']} cores, {setup['memoryAvailableBytes'] / 2**30:.1f} GiB; {setup['fileSystem']}, "
           f"{setup['diskFreeBytes'] / 2**30:.0f} GiB free before\n")
     trip = setup["roundTrip"]
-    print("| precision | streaming | message MiB | server MB | site MB | all MB | verified s | read s |" + (" returned s | merge s |" if trip else "") + " job s | job, of socket |")
-    print("|---|---|---|---|---|---|---|---|" + ("---|---|" if trip else "") + "---|---|")
+    socket = next(floor["seconds"]["median"] for floor in report["floors"] if "socket" in floor["floor"])
+    print("| precision | streaming | message MiB | server MB | site MB | all MB | verified s | read s |" + (" returned s | merge s |" if trip else "") + " job s | verified, of socket | job, of socket |")
+    print("|---|---|---|---|---|---|---|---|" + ("---|---|" if trip else "") + "---|---|---|")
     for job in report["jobs"]:
         cells = [job["precision"], job["streaming"], f"{job['message']['total'] / MIB:.2f}"]
         cells += [spread(job[key], 1e6, 0) for key in ("serverPeakBytes", "sitePeakBytes", "peakBytes")]
         cells += [spread(job[key]) for key in ("verifiedSeconds", "readSeconds") + (("uploadedSeconds", "mergeSeconds") if trip else ()) + ("jobSeconds",)]
-        cells.append(f"{job['ofSocketFloor']:.2f}")
+        cells += [f"{job['verifiedSeconds']['median'] / socket:.2f}", f"{job['ofSocketFloor']:.2f}"]
         print("| " + " | ".join(cells) + " |")
     for floor in report["floors"]:
         buffers = f", buffers of {floor['bufferBytes'] // 1024} KiB" if floor["bufferBytes"] else ""
-        print(f"| floor: {floor['floor']}{buffers} | | | | | | | |" + (" | |" if trip else "") + f" {spread(floor['seconds'])} | |")
+        print(f"| floor: {floor['floor']}{buffers} | | | | | | | |" + (" | |" if trip else "") + f" {spread(floor['seconds'])} | | |")
     print()
 
 
