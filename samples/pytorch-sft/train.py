@@ -150,9 +150,6 @@ def main():
         if unknown:
             task.fail(f"samples/pytorch-sft does not know train.{' and train.'.join(unknown)}; leave it out of the job, or use the trainer inside")
             continue
-        if task.train["template"] != "plain":
-            task.fail("samples/pytorch-sft knows only the plain template; leave 'template' out of the job, or use the trainer inside")
-            continue
         site = site or Site(task)
         work(site, task)
 

@@ -144,11 +144,6 @@ public sealed record JobFile
             map.Wrong("warmup_ratio", "'warmup_steps' is given too, and the warm-up has one length; remove one of them");
         }
 
-        if (training is { Lora: not null, Trainer: not TrainerOffer.Builtin })
-        {
-            map.Wrong("lora", $"'lora' is of the trainer inside; what adapters '{training.Trainer}' trains, if it does, is said under 'options'");
-        }
-
         if (TrainerOffer.Refuse(training, trainers) is { } reason)
         {
             map.Wrong(training.Options.Count > 0 && TrainerOffer.Refuse(training with { Options = defaults.Options }, trainers) is null ? "options" : "trainer", reason);
