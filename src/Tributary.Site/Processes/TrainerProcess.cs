@@ -20,7 +20,7 @@ internal sealed class TrainerProcess : IAsyncDisposable
     private const int MessagesMax = 64;
     private const int SignalCodes = 128;
 
-    private static readonly TimeSpan Drain = TimeSpan.FromSeconds(2);
+    private static readonly TimeSpan Drain = TimeSpan.FromSeconds(4);
 
     private readonly Process _process;
     private readonly ErrorLines _errors;

@@ -101,6 +101,11 @@ public sealed class JobFileTests
     }
 
     [Fact]
+    public void Adapters_may_be_asked_of_a_trainer_of_the_sites_own_as_of_the_one_inside() =>
+        JobFile.Parse($"{Minimal}\ntrainers: {{ torch: {{ command: [python3, train.py] }} }}\ntrain: {{ trainer: torch, epochs: 2, lora: {{ rank: 4 }} }}", "job.yaml")
+            .Job.Train.Lora!.Rank.ShouldBe(4);
+
+    [Fact]
     public void Adapters_are_asked_for_under_train_and_have_documented_defaults()
     {
         JobFile.Parse(Minimal, "job.yaml").Job.Train.Lora.ShouldBeNull();
