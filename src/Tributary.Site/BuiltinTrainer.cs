@@ -133,12 +133,7 @@ public sealed class BuiltinTrainer : Executor
     private LoraModel LoadAdapters(JobLora lora, TaskData task, CancellationToken cancellationToken)
     {
         FrozenBase known = _options.Base ?? (_ownBase ??= FrozenBase.Load(_options.ModelFolder, cancellationToken));
-        if (lora.Base is { } expected && expected != known.Digest)
-        {
-            throw new TaskFailedException(
-                $"the job's adapters are for a base with the digest {expected}, but {known.Folder} has {known.Digest}; put the job's base model there");
-        }
-
+        AdapterBase.Require(lora, known.Folder, known.Digest);
         var config = new LoraConfig { Rank = lora.Rank, Alpha = lora.Alpha, Targets = lora.Targets, Dropout = lora.Dropout };
         return LoraModel.Load(known.Model, config, task.Model);
     }

@@ -1,5 +1,7 @@
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
+using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
 
 namespace Tributary.Site.Processes;
 
@@ -18,6 +20,7 @@ public sealed class ProcessTrainer : Executor
     private readonly TimeProvider _time;
     private TrainerProcess? _process;
     private ReturnedModel? _returned;
+    private string? _baseDigest;
     private long _tasks;
 
     /// <summary>Makes the trainer; its process is started when there is a task.</summary>
@@ -45,6 +48,11 @@ public sealed class ProcessTrainer : Executor
             throw new TaskFailedException(refusal);
         }
 
+        if (task.Job.Train.Lora is { Base: not null } lora)
+        {
+            AdapterBase.Require(lora, _place.Checkpoint, _baseDigest ??= DigestOfBase(cancellationToken));
+        }
+
         ForgetLastTask();
         try
         {
@@ -68,6 +76,19 @@ public sealed class ProcessTrainer : Executor
                 _process = null;
                 await process.EndAsync();
             }
+        }
+    }
+
+    private string DigestOfBase(CancellationToken cancellationToken)
+    {
+        try
+        {
+            using Checkpoint checkpoint = Checkpoint.Open(_place.Checkpoint);
+            return CheckpointDigest.Of(checkpoint, cancellationToken);
+        }
+        catch (Exception e) when (e is IOException or TensorFormatException)
+        {
+            throw new TaskFailedException($"the base of the job's adapters cannot be read from {_place.Checkpoint}: {e.Message}", e);
         }
     }
 

@@ -13,7 +13,7 @@ namespace Tributary.Transport;
 /// <remarks>
 /// Long runs are folded by carry-less multiplication (Gopal and others, "Fast CRC Computation for Generic Polynomials Using PCLMULQDQ
 /// Instruction", Intel 2009): a block that lies n bits before the end of another one counts as its product with x^n mod P there. What is
-/// left goes through tables, which are the reference, too.
+/// left goes through tables.
 /// </remarks>
 internal sealed class Crc64
 {
@@ -47,9 +47,6 @@ internal sealed class Crc64
 
         _state = Continue(_state, bytes[folded..]);
     }
-
-    /// <summary>The checksum of some bytes by tables alone: what the folding has to agree with.</summary>
-    internal static ulong Reference(ReadOnlySpan<byte> bytes) => ~Continue(ulong.MaxValue, bytes);
 
     private int AppendWide(ReadOnlySpan<Vector512<ulong>> blocks)
     {

@@ -50,7 +50,7 @@ internal sealed class PythonTrainer : IDisposable
             Site = "a",
             WorkingFolder = _folder.Path,
             TaskFolder = _folder["tasks"],
-            Checkpoint = _folder["checkpoint"],
+            Checkpoint = Checkpoint,
             Data = _folder["data.jsonl"],
             RecordsMax = 7,
             HeldOutPath = _folder["held_out.jsonl"],
@@ -74,6 +74,9 @@ internal sealed class PythonTrainer : IDisposable
     public string this[string name] => _folder[name];
 
     public static MemorySource Model() => new(MemorySource.F32("w", [3], 1, 2, 3), MemorySource.F32("b", [2], 0.5f, -0.5f));
+
+    /// <summary>The site's checkpoint folder; nothing lies there.</summary>
+    public string Checkpoint => _folder["checkpoint"];
 
     public static Job Job(params (string Name, string Json)[] options) => new()
     {

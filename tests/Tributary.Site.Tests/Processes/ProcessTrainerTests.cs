@@ -4,6 +4,7 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
 using Tributary.Site.Tests.Harness;
 using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
 using Tributary.TestKit;
 
 namespace Tributary.Site.Tests.Processes;
@@ -21,6 +22,24 @@ public sealed class ProcessTrainerTests
         """;
 
     private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    /// <summary>Or adapters are trained beside weights that they do not fit, and the sites' mean of them is worth nothing.</summary>
+    [Fact]
+    public async Task Adapters_for_another_base_than_the_sites_own_are_refused_before_the_script_hears_of_them()
+    {
+        using var trainer = new PythonTrainer("raise SystemExit('asked')");
+        Job Lora(string digest) => PythonTrainer.Job() with { Train = PythonTrainer.Job().Train with { Lora = new JobLora { Base = digest } } };
+        Task<TaskResult> Train(string digest) => trainer.DoAsync(new TaskData(TaskNames.Train, Lora(digest), 1, 0, PythonTrainer.Model()));
+
+        string other = "sha256:" + new string('0', 64);
+        (await Should.ThrowAsync<TaskFailedException>(Train(other))).Message.ShouldStartWith("the base of the job's adapters cannot be read from ");
+
+        using MemorySource known = new(MemorySource.F32("w", [2], 1, 2));
+        CheckpointWriter.Write(known, trainer.Checkpoint, shardBytesMax: 1 << 20, Cancel);
+        string digest = CheckpointDigest.Of(known, Cancel);
+        (await Should.ThrowAsync<TaskFailedException>(Train(other))).Message.ShouldContain($"for a base with the digest {other}, but {trainer.Checkpoint} has {digest}");
+        (await Should.ThrowAsync<TaskFailedException>(Train(digest))).Message.ShouldContain("asked");
+    }
 
     [Fact]
     public async Task A_model_comes_back_trained_with_its_figures()

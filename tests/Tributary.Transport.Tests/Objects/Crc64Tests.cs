@@ -26,7 +26,7 @@ public sealed class Crc64Tests
                 cut.Append(run[..(length / 3)]);
                 cut.Append(run[(length / 3)..]);
                 ulong expected = BitByBit(run);
-                (whole.Value, cut.Value, Crc64.Reference(run)).ShouldBe((expected, expected, expected), $"{length} bytes from {from}");
+                (whole.Value, cut.Value).ShouldBe((expected, expected), $"{length} bytes from {from}");
             }
         }
     }
