@@ -23,18 +23,19 @@ public sealed class WeightedMean : TensorSource
 
     /// <summary>Makes the mean.</summary>
     /// <param name="updates">The sources with their weights; a weight is above zero, such as a number of samples.</param>
+    /// <param name="total">What the weights are shares of; null for their sum.</param>
     /// <exception cref="TensorFormatException">The sources do not hold the same tensors.</exception>
-    public WeightedMean(IReadOnlyList<(TensorSource Source, double Weight)> updates)
+    public WeightedMean(IReadOnlyList<(TensorSource Source, double Weight)> updates, double? total = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(updates.Count);
-        double total = updates.Sum(update => update.Weight);
-        if (updates.Any(update => !(update.Weight > 0)) || !double.IsFinite(total))
+        double whole = total ?? updates.Sum(update => update.Weight);
+        if (updates.Any(update => !(update.Weight > 0)) || !double.IsFinite(whole))
         {
             throw new ArgumentException("Every weight should be a finite number above zero.", nameof(updates));
         }
 
         _sources = [.. updates.Select(update => update.Source)];
-        _weights = [.. updates.Select(update => (float)(update.Weight / total))];
+        _weights = [.. updates.Select(update => (float)(update.Weight / whole))];
         TensorManifest first = _sources[0].Manifest;
         Manifest = new TensorManifest(first.Select(entry => entry.Spec.DType.IsTrainable() ? new TensorEntry(entry.Spec with { DType = DType.F32 }) : entry));
         _places = [.. _sources.Select(source => Manifests.Align(Manifest, source.Manifest))];

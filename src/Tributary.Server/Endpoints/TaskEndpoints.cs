@@ -19,6 +19,9 @@ namespace Tributary.Server.Endpoints;
 /// <summary>What sites say and are told: their next task, how far they have come, that they failed, their result.</summary>
 internal static class TaskEndpoints
 {
+    // More than any site has: a count that a fault or a liar makes would drown everybody else's update.
+    private const long SamplesMax = 1_000_000_000;
+
     public const string StepPattern = "v1/jobs/{job}/rounds/{round:int}/steps/{step:int}";
 
     public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
@@ -34,8 +37,7 @@ internal static class TaskEndpoints
     {
         RouteValueDictionary values = context.Request.RouteValues;
         JobRun? run = server.Find((string)values["job"]!);
-        return run?.Open is { } open && run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal)
-            && open.Round.ToString(CultureInfo.InvariantCulture) == (string)values["round"]! && open.Step.ToString(CultureInfo.InvariantCulture) == (string)values["step"]!
+        return run is not null && run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal) && run.Steps.Find((string)values["round"]!, (string)values["step"]!) is { } open
             ? (run, open)
             : null;
     }
@@ -51,7 +53,7 @@ internal static class TaskEndpoints
             Task opened = server.StepOpened;
             foreach (JobRun run in server.Running)
             {
-                if (run.Open is { } open && open.State.Needs(context.Site()))
+                if (run.Steps.NextFor(context.Site()) is { } open)
                 {
                     open.State.Heard(context.Site());
                     await context.Response.WriteAsJsonAsync(TaskFor(open, context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
@@ -141,7 +143,7 @@ internal static class TaskEndpoints
         }
 
         Answer? answer = await open.UploadOf(context.Site()).CountAsync(
-            result.Attempt, committed => Count(result, committed, run, open, context.Site()), context.RequestAborted);
+            result.Attempt, committed => Count(result, committed, run, open, context.Site(), context.RequestAborted), context.RequestAborted);
         if (answer is null || answer.Status == StatusCodes.Status410Gone)
         {
             await Problem.StepNotOpenAsync(context, server);
@@ -157,25 +159,31 @@ internal static class TaskEndpoints
     }
 
     /// <summary>Looks at a result and journals it.</summary>
-    private static Answer Count(ResultDocument result, string? committed, JobRun run, OpenStep open, string site)
+    private static Answer Count(ResultDocument result, string? committed, JobRun run, OpenStep open, string site, CancellationToken cancellationToken)
     {
         if (Refuse(result, committed, open) is { } reason)
         {
-            return new Answer(StatusCodes.Status422UnprocessableEntity, reason);
+            return Refused(StatusCodes.Status422UnprocessableEntity, reason);
         }
 
         var row = new ResultRow(open.Round, open.Step, site, result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
         try
         {
-            return new Answer(run.AddResult(row) ? StatusCodes.Status204NoContent : StatusCodes.Status410Gone, null);
+            return new Answer(run.AddResult(open, row, cancellationToken) ? StatusCodes.Status204NoContent : StatusCodes.Status410Gone, null);
         }
         catch (TensorFormatException e)
         {
-            return new Answer(StatusCodes.Status422UnprocessableEntity, e.Message);
+            return Refused(StatusCodes.Status422UnprocessableEntity, e.Message);
         }
         catch (MessageRefusedException e)
         {
-            return new Answer(StatusCodes.Status409Conflict, e.Message);
+            return Refused(StatusCodes.Status409Conflict, e.Message);
+        }
+
+        Answer Refused(int status, string reason)
+        {
+            open.State.Object(site, reason);
+            return new Answer(status, reason);
         }
     }
 
@@ -184,6 +192,11 @@ internal static class TaskEndpoints
         if (open.Name == TaskNames.Train && (result.Samples <= 0 || result.Digest is null || result.Meaning is null))
         {
             return "A result of training needs a message, its meaning and a number of samples above zero.";
+        }
+
+        if (result.Samples > SamplesMax)
+        {
+            return $"It says that it was trained on {result.Samples} records; at most {SamplesMax} are believed, since the update weighs as much.";
         }
 
         if (result.Metrics.FirstOrDefault(metric => !double.IsFinite(metric.Value)) is { Key: { } name })
