@@ -45,7 +45,7 @@ internal sealed class SortingNetwork
     {
         int block = VectorsAtOnce * Vector<float>.Count;
         ref float first = ref strips.First();
-        for (int at = 0; at < strips.Length; at += block)
+        for (int at = 0; at < strips.Elements; at += block)
         {
             ref float start = ref Unsafe.Add(ref first, at);
             for (int row = 0; row < strips.Count; row++)

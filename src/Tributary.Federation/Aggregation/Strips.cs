@@ -23,19 +23,19 @@ internal readonly ref struct Strips
     {
         _values = values;
         Count = count;
-        Length = length;
+        Elements = length;
         Stride = StrideOf(length);
     }
 
     public int Count { get; }
 
     /// <summary>The floats of a row.</summary>
-    public int Length { get; }
+    public int Elements { get; }
 
     /// <summary>The floats from a row's first to the next one's.</summary>
     public int Stride { get; }
 
-    public Span<float> this[int row] => _values.Slice(row * Stride, Length);
+    public Span<float> this[int row] => _values.Slice(row * Stride, Elements);
 
     /// <summary>The elements to take at a time from so many sources: a multiple of what strips are aligned to.</summary>
     public static int ElementsFor(int sources) => Math.Max(Tile.StripAlignment, Floats / sources / Tile.StripAlignment * Tile.StripAlignment);
