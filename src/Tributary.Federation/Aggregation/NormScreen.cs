@@ -8,9 +8,6 @@ namespace Tributary.Federation.Aggregation;
 /// </summary>
 public static class NormScreen
 {
-    /// <summary>The multiple unless a job says another: beyond what sites of very different size and data show.</summary>
-    public const double LimitDefault = 10;
-
     // With two there is no telling which of them is out of line.
     private const int UpdatesMin = 3;
 

@@ -14,9 +14,8 @@ namespace Tributary.Federation.Aggregation;
 /// </remarks>
 public sealed class WeightedMean : TensorSource
 {
-    private readonly TensorSource[] _sources;
+    private readonly AlignedSources _sources;
     private readonly float[] _weights;
-    private readonly int[][] _places;
 
     // 256 KiB of floats: sum and values stay in a core's own cache, however many updates there are.
     private const int StripElements = 1 << 16;
@@ -34,23 +33,19 @@ public sealed class WeightedMean : TensorSource
             throw new ArgumentException("Every weight should be a finite number above zero.", nameof(updates));
         }
 
-        _sources = [.. updates.Select(update => update.Source)];
+        _sources = new AlignedSources([.. updates.Select(update => update.Source)]);
         _weights = [.. updates.Select(update => (float)(update.Weight / whole))];
-        TensorManifest first = _sources[0].Manifest;
-        Manifest = new TensorManifest(first.Select(entry => entry.Spec.DType.IsTrainable() ? new TensorEntry(entry.Spec with { DType = DType.F32 }) : entry));
-        _places = [.. _sources.Select(source => Manifests.Align(Manifest, source.Manifest))];
     }
 
     /// <inheritdoc/>
-    public override TensorManifest Manifest { get; }
+    public override TensorManifest Manifest => _sources.Manifest;
 
     /// <inheritdoc/>
     public override void Read(Tile tile, int offset, Span<byte> destination)
     {
-        TensorSpec spec = Manifest[tile.Tensor].Spec;
-        if (!spec.DType.IsTrainable())
+        if (!Manifest[tile.Tensor].Spec.DType.IsTrainable())
         {
-            _sources[0].Read(tile with { Tensor = _places[0][tile.Tensor] }, offset, destination);
+            _sources.ReadOther(tile, offset, destination);
             return;
         }
 
@@ -59,22 +54,17 @@ public sealed class WeightedMean : TensorSource
         for (int start = 0; start < sum.Length; start += StripElements)
         {
             Span<float> strip = sum[start..Math.Min(sum.Length, start + StripElements)];
-            Sum(spec, tile, (offset / sizeof(float)) + start, strip, values.Floats[..strip.Length]);
+            Sum(tile, (offset / sizeof(float)) + start, strip, values.Floats[..strip.Length]);
         }
     }
 
     /// <summary>Sums a strip of all updates, in the order of the sites.</summary>
-    private void Sum(TensorSpec spec, Tile tile, int start, Span<float> sum, Span<float> values)
+    private void Sum(Tile tile, int start, Span<float> sum, Span<float> values)
     {
         sum.Clear();
-        for (int i = 0; i < _sources.Length; i++)
+        for (int i = 0; i < _sources.Count; i++)
         {
-            _sources[i].ReadFloats(tile with { Tensor = _places[i][tile.Tensor] }, start, values);
-            if (!TensorPrimitives.IsFiniteAll(values))
-            {
-                throw new TensorFormatException($"tensor '{spec.Name}' of update {i + 1} of {_sources.Length}, in the order of the sites, has a value that is NaN or infinite");
-            }
-
+            _sources.ReadFloats(i, tile, start, values);
             TensorPrimitives.Multiply(values, _weights[i], values);
             TensorPrimitives.Add(sum, values, sum);
         }

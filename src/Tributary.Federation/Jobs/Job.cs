@@ -64,6 +64,12 @@ public sealed record Job
 
     /// <summary>How the sites train.</summary>
     public JobTraining Train { get; init; } = new();
+
+    /// <summary>How the updates of a round are screened and made one. A document without it means the defaults.</summary>
+    public JobAggregation Aggregation { get; init => field = value ?? new(); } = new();
+
+    /// <summary>What the server makes of a round's mean change; null where it is added as it is.</summary>
+    public JobServerOptimizer? ServerOptimizer { get; init; }
 }
 
 /// <summary>The precision of messages: the name of a codec for each direction.</summary>

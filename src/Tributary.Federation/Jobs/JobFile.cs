@@ -60,7 +60,7 @@ public sealed record JobFile
             TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
             Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
         };
-        job = JobFileRounds.Read(map, job);
+        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, job));
         if (job.Name.Length > 0)
         {
             map.CheckName("name", job.Name);

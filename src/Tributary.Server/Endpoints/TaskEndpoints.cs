@@ -19,9 +19,6 @@ namespace Tributary.Server.Endpoints;
 /// <summary>What sites say and are told: their next task, how far they have come, that they failed, their result.</summary>
 internal static class TaskEndpoints
 {
-    // More than any site has: a count that a fault or a liar makes would drown everybody else's update.
-    private const long SamplesMax = 1_000_000_000;
-
     public const string StepPattern = "v1/jobs/{job}/rounds/{round:int}/steps/{step:int}";
 
     public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
@@ -161,7 +158,7 @@ internal static class TaskEndpoints
     /// <summary>Looks at a result and journals it.</summary>
     private static Answer Count(ResultDocument result, string? committed, JobRun run, OpenStep open, string site, CancellationToken cancellationToken)
     {
-        if (Refuse(result, committed, open) is { } reason)
+        if (Refuse(result, committed, run, open) is { } reason)
         {
             return Refused(StatusCodes.Status422UnprocessableEntity, reason);
         }
@@ -187,16 +184,17 @@ internal static class TaskEndpoints
         }
     }
 
-    private static string? Refuse(ResultDocument result, string? committed, OpenStep open)
+    private static string? Refuse(ResultDocument result, string? committed, JobRun run, OpenStep open)
     {
         if (open.Name == TaskNames.Train && (result.Samples <= 0 || result.Digest is null || result.Meaning is null))
         {
             return "A result of training needs a message, its meaning and a number of samples above zero.";
         }
 
-        if (result.Samples > SamplesMax)
+        // An update weighs as much as it says: a count that a fault or a liar makes would drown everybody else's.
+        if (result.Samples > run.Job.Aggregation.SamplesMax)
         {
-            return $"It says that it was trained on {result.Samples} records; at most {SamplesMax} are believed, since the update weighs as much.";
+            return $"It says that it was trained on {result.Samples} records, and samples_max is {run.Job.Aggregation.SamplesMax}.";
         }
 
         if (result.Metrics.FirstOrDefault(metric => !double.IsFinite(metric.Value)) is { Key: { } name })

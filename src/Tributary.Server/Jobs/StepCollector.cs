@@ -120,7 +120,7 @@ internal sealed class StepCollector(Job job, JobFolder folder, Journal journal, 
         [.. journal.Results(job.Name)
             .Where(result => result.Round == open.Round && result.Step == open.Step && counted.Contains(result.Site) && result.Metrics.ContainsKey(MetricNames.UpdateNorm))
             .Select(result => (result.Site, result.Metrics[MetricNames.UpdateNorm]))],
-        NormScreen.LimitDefault);
+        job.Aggregation.NormLimit);
 
     /// <summary>The first unused results, as they came; so many, or none where not so many are there that the screen lets pass.</summary>
     /// <exception cref="QuorumLostException">Too few sites are left for so many ever to be there.</exception>
@@ -151,10 +151,10 @@ internal sealed class StepCollector(Job job, JobFolder folder, Journal journal, 
             : throw new QuorumLostException(unused.Count, size, job.Sites.Count, [.. _open.SelectMany(step => step.State.Lost())]);
     }
 
-    private static IEnumerable<PartRow> RefuseOf(ResultRow[] results)
+    private IEnumerable<PartRow> RefuseOf(ResultRow[] results)
     {
         (string Place, double)[] norms = [.. results.Select((result, place) => (place.ToString(CultureInfo.InvariantCulture), result.Metrics.GetValueOrDefault(MetricNames.UpdateNorm)))];
-        foreach ((string place, string reason) in NormScreen.Refuse(norms, NormScreen.LimitDefault))
+        foreach ((string place, string reason) in NormScreen.Refuse(norms, job.Aggregation.NormLimit))
         {
             ResultRow result = results[int.Parse(place, CultureInfo.InvariantCulture)];
             yield return new PartRow(result.Round, result.Step, result.Site, SiteState.Refused, reason);

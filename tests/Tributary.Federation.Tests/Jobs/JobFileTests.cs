@@ -174,7 +174,7 @@ public sealed class JobFileTests
     [Theory]
     [InlineData("rouds: 3", "unknown key 'rouds'; did you mean 'rounds'?")]
     [InlineData("Streaming: file", "unknown key 'Streaming'; did you mean 'streaming'?")]
-    [InlineData("colour: red", "unknown key 'colour'; known here: deadline, exchange, held_out, min_sites, model, name, precision")]
+    [InlineData("colour: red", "unknown key 'colour'; known here: aggregation, deadline, exchange, held_out, min_sites, model, name, precision")]
     [InlineData("train: { epoch: 2 }", "unknown key 'epoch'; did you mean 'epochs'?")]
     [InlineData("precision: { task: nf4, result: nf4, tsk: nf4 }", "unknown key 'tsk'; did you mean 'task'?")]
     public void An_unknown_key_is_refused_with_the_key_that_may_have_been_meant(string line, string expected) =>
