@@ -56,7 +56,7 @@ internal static class JobFileSites
         if (sites.IsMap("partition"))
         {
             YamlMap partition = sites.Map("partition")!;
-            alpha = partition.Number("dirichlet", 0, double.MaxValue, inclusive: false);
+            alpha = partition.Number("dirichlet", 0, 1e9, inclusive: false);
             by = partition.Text("by") ?? by;
             if (partition.Keys.Count == 0)
             {
