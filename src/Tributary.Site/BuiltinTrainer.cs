@@ -30,19 +30,12 @@ public sealed class BuiltinTrainer : Executor
     {
         _options = options;
         _folder = new TrainerFolder(options.WorkFolder, job.Name);
-        _config = LlamaConfig.Load(options.ModelFolder);
-        Tokenizer tokenizer = LoadTokenizer(options.ModelFolder, _config);
-        if (job.Train.SequenceLength > _config.PositionsMax)
-        {
-            throw new ModelFormatException(
-                $"train.sequence_length is {job.Train.SequenceLength}, but {options.ModelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
-        }
-
-        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(options.ModelFolder, tokenizer) : null;
-        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax, template);
+        RecordReader reader = options.Reader ?? new RecordReader(options.ModelFolder, job.Train);
+        _config = reader.Config;
+        InstructionDataset all = options.Records ?? reader.Read(options.DataPath, options.RecordsMax);
         if (options.HeldOutPath is { } heldOut)
         {
-            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength, template: template));
+            (_train, _heldOut) = (all, reader.Read(heldOut));
         }
         else if (all.Count < 2)
         {
@@ -72,25 +65,21 @@ public sealed class BuiltinTrainer : Executor
     }
 
     /// <inheritdoc/>
+    public override void EndTask()
+    {
+        if (_options.TakesTurns)
+        {
+            _model?.Dispose();
+            _model = null;
+        }
+    }
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         _model?.Dispose();
         _ownBase?.Dispose();
         base.Dispose(disposing);
-    }
-
-    private static Tokenizer LoadTokenizer(string modelFolder, LlamaConfig config)
-    {
-        Tokenizer tokenizer = Tokenizer.Load(modelFolder);
-        try
-        {
-            tokenizer.RequireFits(config);
-            return tokenizer;
-        }
-        catch (ModelFormatException e)
-        {
-            throw new ModelFormatException($"{modelFolder}: {e.Message}", e);
-        }
     }
 
     private TaskResult Execute(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)

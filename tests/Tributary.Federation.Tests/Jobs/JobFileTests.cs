@@ -228,7 +228,7 @@ public sealed class JobFileTests
     [InlineData("name: demo", 1)]
     [InlineData("name: demo\nsites: {}", 1)]
     public void A_job_without_sites_is_refused_with_an_example(string yaml, int line) =>
-        Errors(yaml).ShouldBe([$"job.yaml:{line}: 'sites' is missing: at least one site, such as 'clinic: {{ data: clinic.jsonl }}'"]);
+        Errors(yaml).ShouldBe([$"job.yaml:{line}: 'sites' is missing: at least one site, such as 'clinic: {{ data: clinic.jsonl }}', or many of one file, as in '{{ count: 20, data: all.jsonl }}'"]);
 
     [Fact]
     public void A_site_without_records_is_refused_with_its_name() =>
