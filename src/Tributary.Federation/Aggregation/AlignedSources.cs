@@ -31,11 +31,14 @@ internal sealed class AlignedSources
 
     public TensorManifest Manifest { get; }
 
+    /// <summary>A strip of one of the sources, widened exactly, whatever its values.</summary>
+    public void ReadUnchecked(int source, Tile tile, int start, Span<float> values) => _sources[source].ReadFloats(At(source, tile), start, values);
+
     /// <summary>A strip of one of the sources, widened exactly.</summary>
     /// <exception cref="TensorFormatException">A value is NaN or infinite; the message names tensor and source.</exception>
     public void ReadFloats(int source, Tile tile, int start, Span<float> values)
     {
-        _sources[source].ReadFloats(At(source, tile), start, values);
+        ReadUnchecked(source, tile, start, values);
         if (!TensorPrimitives.IsFiniteAll(values))
         {
             throw new TensorFormatException($"tensor '{Manifest[tile.Tensor].Spec.Name}' of {_nameOf(source)} has a value that is NaN or infinite");

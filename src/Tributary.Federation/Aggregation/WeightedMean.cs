@@ -61,12 +61,23 @@ public sealed class WeightedMean : TensorSource
     /// <summary>Sums a strip of all updates, in the order of the sites.</summary>
     private void Sum(Tile tile, int start, Span<float> sum, Span<float> values)
     {
-        sum.Clear();
-        for (int i = 0; i < _sources.Count; i++)
+        _sources.ReadUnchecked(0, tile, start, sum);
+        TensorPrimitives.Multiply(sum, _weights[0], sum);
+        for (int i = 1; i < _sources.Count; i++)
         {
-            _sources.ReadFloats(i, tile, start, values);
-            TensorPrimitives.Multiply(values, _weights[i], values);
-            TensorPrimitives.Add(sum, values, sum);
+            _sources.ReadUnchecked(i, tile, start, values);
+            TensorPrimitives.MultiplyAdd(values, _weights[i], sum, sum);
+        }
+
+        // A value that is not finite makes a sum that is none, so looking at the sums is enough until there is one to blame.
+        if (!TensorPrimitives.IsFiniteAll(sum))
+        {
+            for (int i = 0; i < _sources.Count; i++)
+            {
+                _sources.ReadFloats(i, tile, start, values);
+            }
+
+            throw new TensorFormatException($"tensor '{Manifest[tile.Tensor].Spec.Name}': the updates are too large to be summed in fp32");
         }
     }
 }

@@ -1,3 +1,5 @@
+using Tributary.Federation.Workflows;
+
 namespace Tributary.Federation.Jobs;
 
 /// <summary>Reads how the server of a job makes one model of its sites' updates. Only the keys of the chosen reducer or optimizer are known.</summary>
@@ -13,9 +15,23 @@ internal static class JobFileAggregation
 
     /// <summary>Reads the keys <c>aggregation</c> and <c>server_optimizer</c>.</summary>
     /// <param name="map">The job file.</param>
-    /// <param name="job">What has been read of it: the sites, and how many of them a round has at least.</param>
-    public static Job Read(YamlMap map, Job job) =>
-        job with { Aggregation = ReadAggregation(map, job.MinSites ?? job.Sample?.Of(job.Sites.Count) ?? job.Sites.Count), ServerOptimizer = ReadOptimizer(map) };
+    /// <param name="job">What has been read of it: the workflow, the sites, and how many of them a round has at least.</param>
+    public static Job Read(YamlMap map, Job job)
+    {
+        int updates = job.MinSites ?? job.Sample?.Of(job.Sites.Count) ?? job.Sites.Count;
+        job = job with { Aggregation = ReadAggregation(map, updates), ServerOptimizer = ReadOptimizer(map) };
+        if (job.Workflow != FedAvg.Name && job.Aggregation.Reducer != Reducer.Mean)
+        {
+            map.Wrong("aggregation", $"the workflow '{job.Workflow}' takes no reducer but the mean; take fedavg, or the mean");
+        }
+
+        if (job.Workflow != FedAvg.Name && job.ServerOptimizer is not null)
+        {
+            map.Wrong("server_optimizer", $"the workflow '{job.Workflow}' has no server optimizer; take fedavg, or leave it out");
+        }
+
+        return job;
+    }
 
     /// <summary>A reducer's name, or a reducer with its settings.</summary>
     private static JobAggregation ReadAggregation(YamlMap map, int updates)

@@ -8,7 +8,8 @@ namespace Tributary.Federation.Workflows;
 
 /// <summary>
 /// Federated averaging (McMahan et al. 2017, algorithm 1): every round the sites train the global model on their own records, and the
-/// mean of their updates, weighted by the number of records, makes the next one.
+/// mean of their updates, weighted by the number of records, makes the next one; or whatever else the job wants of the updates
+/// (<see cref="ServerUpdate"/>).
 /// </summary>
 public sealed class FedAvg : Controller
 {
@@ -34,8 +35,7 @@ public sealed class FedAvg : Controller
             var train = new TaskRequest(TaskNames.Train, round, global) { Sites = SiteDraw.Of(context.Job, round) };
             IReadOnlyList<SiteResult> results = await context.BroadcastAsync(train, cancellationToken);
             context.RecordLoss(global, HeldOutLoss.Of(round, results));
-            GlobalModel received = global;
-            global = await context.SaveAsync(round, () => Average(received, results), cancellationToken);
+            global = await ServerUpdate.SaveAsync(context, round, global, results, cancellationToken);
         }
 
         await Evaluate.FinalAsync(context, global, cancellationToken);
