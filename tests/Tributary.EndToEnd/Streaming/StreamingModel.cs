@@ -1,4 +1,4 @@
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments.Processes;
 using Tributary.Tensors;
 using Tributary.Tensors.Checkpoints;
 using Tributary.TestKit;
