@@ -150,7 +150,10 @@ public sealed class AggregationBenchmark
         long model = _model.SizeIn("fp32").FileLength, message = _model.SizeIn(_options.Precision).FileLength;
         bool hasHeld = _options.Exchange == Exchange.Delta && _options.Rounds > 1;
         long ofSite = (2 * message) + (_options.Use == ModelUse.WriteOut ? model : 0) + (hasHeld ? model + message : 0);
-        long ofServer = message + (_options.Sites * message) + (_options.Rounds * model) + (hasHeld ? 2 * model : 0);
+
+        // Plain weights are sent from where they lie.
+        bool isStored = _options.Exchange == Exchange.Weights && _options.Precision == "fp32";
+        long ofServer = (isStored ? 0 : message) + (_options.Sites * message) + (_options.Rounds * model) + (hasHeld ? 2 * model : 0);
         return Math.Max((_options.Sites * ofSite) + ofServer, model) + ExperimentModel.SmallFilesBytes;
     }
 }
