@@ -23,7 +23,7 @@ internal sealed class RunView
     private readonly List<(int Round, double Loss)> _losses = [];
     private int _round = 1;
     private string _task = "starting";
-    private string? _retried;
+    private string? _note;
     private long _bytes;
     private long _messageBytes;
 
@@ -94,7 +94,10 @@ internal sealed class RunView
                     break;
                 case TaskRetried retried:
                     _sites[retried.Site] = _sites[retried.Site] with { Progress = new TaskProgress(TaskPhase.Waiting) };
-                    _retried = $"{retried.Site} tries again, since {retried.Reason.Split('\n')[0]}";
+                    _note = $"{retried.Site} tries again, since {retried.Reason.Split('\n')[0]}";
+                    break;
+                case SiteLeftOut left:
+                    _note = Describe(left);
                     break;
                 case MergeStarted:
                     _task = "merging the updates";
@@ -119,12 +122,19 @@ internal sealed class RunView
         {
             _console.WriteLine($"[{elapsed}] round {retried.Round}: {retried.Site} tries its task again, since {retried.Reason}");
         }
+        else if (happened is SiteLeftOut left)
+        {
+            _console.WriteLine($"[{elapsed}] {Describe(left)}");
+        }
         else if (happened is ResultCounted result && result.Metrics.TryGetValue(MetricNames.TrainLoss, out double loss))
         {
             string speed = result.Metrics.TryGetValue(MetricNames.TokensPerSecond, out double tokens) ? $", {Output.Short(tokens)} tokens/s" : string.Empty;
             _console.WriteLine($"[{elapsed}] round {result.Round}: {result.Site} trained, loss {Output.Loss(loss)}{speed}, sent {Output.Bytes(result.BytesUp)}");
         }
     }
+
+    private static string Describe(SiteLeftOut left) =>
+        $"round {left.Round} went on without {left.Part.Site}, {left.Part.State.ToString().ToLowerInvariant()}: {left.Part.Reason?.Split('\n')[0]}";
 
     private void ResetSites()
     {
@@ -163,9 +173,9 @@ internal sealed class RunView
                 lines.Add(new Text($"{Count(TaskPhase.Done)} of {_sites.Count} sites done, {_sites.Count - Count(TaskPhase.Done) - Count(TaskPhase.Waiting)} at work, {Count(TaskPhase.Waiting)} waiting"));
             }
 
-            if (_retried is not null)
+            if (_note is not null)
             {
-                lines.Add(new Text(_retried));
+                lines.Add(new Text(_note));
             }
 
             if (_losses.Count > 0)

@@ -16,7 +16,7 @@ public sealed record JobFileSite(string Name, string Data, int? Records, string?
 /// <summary>A job file: the job, and where a simulation finds its model and data.</summary>
 public sealed record JobFile
 {
-    private static readonly string[] Workflows = [.. Controllers.Names];
+    private static readonly string[] WorkflowNames = [.. Controllers.Names];
 
     private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
 
@@ -46,10 +46,12 @@ public sealed record JobFile
         (JobFileSite[] sites, VirtualSites? virtualSites) = JobFileSites.Read(map);
         TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
+        (string? workflow, JobBuffer? buffer) = JobFileRounds.ReadWorkflow(map, WorkflowNames, sites.Length);
         var job = new Job
         {
             Name = map.Text("name") ?? map.Missing("name", "a name for the job"),
-            Workflow = map.Choice("workflow", Workflows) ?? defaults.Workflow,
+            Workflow = workflow ?? defaults.Workflow,
+            Buffer = buffer,
             Sites = [.. sites.Select(site => site.Name)],
             Rounds = (int)(map.Integer("rounds", 1, 100_000) ?? defaults.Rounds),
             Precision = ReadPrecision(map) ?? defaults.Precision,
@@ -61,6 +63,7 @@ public sealed record JobFile
             TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
             Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
         };
+        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, job));
         if (job.Name.Length > 0)
         {
             map.CheckName("name", job.Name);
