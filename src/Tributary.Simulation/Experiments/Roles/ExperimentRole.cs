@@ -1,10 +1,10 @@
-namespace Tributary.Simulation.Streaming.Roles;
+namespace Tributary.Simulation.Experiments.Roles;
 
 /// <summary>
 /// What a process of an experiment does. Its first line on stdin says what it is (<see cref="RoleSettings"/>); <c>begin</c> starts a
 /// server's job or a sender's bytes; <c>end</c>, or the end of stdin, ends it. It tells what happens (<see cref="RoleEvent"/>) on stdout.
 /// </summary>
-public static class StreamingRole
+public static class ExperimentRole
 {
     /// <summary>Runs a role until it is told to end.</summary>
     /// <param name="input">The process's stdin.</param>

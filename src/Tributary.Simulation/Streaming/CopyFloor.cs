@@ -1,13 +1,14 @@
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments;
+using Tributary.Simulation.Experiments.Processes;
 
-namespace Tributary.Simulation.Streaming.Floors;
+namespace Tributary.Simulation.Streaming;
 
 /// <summary>The floor of the disk: the system's own copy of the model's files, until it is on the disk.</summary>
 internal static class CopyFloor
 {
     public const string Name = "cp + fsync";
 
-    public static async Task<FloorRun> MeasureAsync(int run, StreamedModel model, MeasurementPlace place, TimeProvider time, CancellationToken cancellationToken)
+    public static async Task<FloorRun> MeasureAsync(int run, ExperimentModel model, MeasurementPlace place, TimeProvider time, CancellationToken cancellationToken)
     {
         long start = time.GetTimestamp();
         await ChildProcess.RunAsync("cp", ["--reflink=never", "--", .. model.Files, place.Folder], place.Group, cancellationToken);

@@ -2,7 +2,7 @@ using System.ComponentModel;
 using System.Diagnostics;
 using Tributary.Federation.Workflows;
 
-namespace Tributary.Simulation.Streaming.Processes;
+namespace Tributary.Simulation.Experiments.Processes;
 
 /// <summary>
 /// A process that was started here. It joins its memory group before its program is loaded, and is ended here, not by a Ctrl-C that

@@ -4,7 +4,7 @@ using Microsoft.Win32.SafeHandles;
 using Tributary.Federation.Workflows;
 using Tributary.Tensors;
 
-namespace Tributary.Simulation.Streaming.Roles;
+namespace Tributary.Simulation.Experiments.Roles;
 
 /// <summary>
 /// The floor under every transfer: one process reads files and writes them into one socket, another reads that and writes a file, in
@@ -22,6 +22,13 @@ internal static class SocketRoles
 
         await socket.ConnectAsync(new IPEndPoint(IPAddress.Loopback, settings.Port), console.End);
         long left = settings.Bytes;
+        while (settings.Files.Count == 0 && left > 0)
+        {
+            Span<byte> some = buffer.Bytes[..(int)Math.Min(buffer.Bytes.Length, left)];
+            SendAll(socket, some);
+            left -= some.Length;
+        }
+
         foreach (string file in settings.Files.TakeWhile(_ => left > 0))
         {
             using SafeFileHandle handle = File.OpenHandle(file, FileMode.Open, FileAccess.Read, FileShare.Read | FileShare.Delete, FileOptions.SequentialScan);
@@ -35,7 +42,9 @@ internal static class SocketRoles
     public static async Task ReceiveAsync(ReceiverSettings settings, RoleConsole console, TimeProvider time)
     {
         using NativeBuffer buffer = NativeBuffer.Rent(settings.BufferBytes);
-        using SafeFileHandle file = File.OpenHandle(settings.File, FileMode.CreateNew, FileAccess.Write, FileShare.None, FileOptions.None, settings.Bytes);
+        using SafeFileHandle? file = settings.File is { } path
+            ? File.OpenHandle(path, FileMode.CreateNew, FileAccess.Write, FileShare.None, FileOptions.None, settings.Bytes)
+            : null;
         using var listener = new TcpListener(IPAddress.Loopback, 0);
         listener.Start(1);
         console.Tell(new RoleReady(new Uri($"tcp://{listener.LocalEndpoint}")));
@@ -44,10 +53,14 @@ internal static class SocketRoles
         long received = Receive(socket, file, buffer.Bytes);
         if (received != settings.Bytes)
         {
-            throw new JobFailedException($"{settings.File}: {received} bytes came, but should be {settings.Bytes}; the sender's connection broke, or the model's files were changed meanwhile");
+            throw new JobFailedException($"{settings.File ?? "the socket"}: {received} bytes came, but should be {settings.Bytes}; the sender's connection broke, or the model's files were changed meanwhile");
         }
 
-        RandomAccess.FlushToDisk(file);
+        if (file is not null)
+        {
+            RandomAccess.FlushToDisk(file);
+        }
+
         console.Tell(new BytesWritten(time.GetTimestamp()));
         await console.EndAsync();
     }
@@ -63,23 +76,31 @@ internal static class SocketRoles
                 break;
             }
 
-            for (Span<byte> rest = buffer[..read]; rest.Length > 0;)
-            {
-                rest = rest[socket.Send(rest)..];
-            }
-
+            SendAll(socket, buffer[..read]);
             sent += read;
         }
 
         return sent;
     }
 
-    private static long Receive(Socket socket, SafeFileHandle file, Span<byte> buffer)
+    private static void SendAll(Socket socket, Span<byte> bytes)
+    {
+        while (bytes.Length > 0)
+        {
+            bytes = bytes[socket.Send(bytes)..];
+        }
+    }
+
+    private static long Receive(Socket socket, SafeFileHandle? file, Span<byte> buffer)
     {
         long received = 0;
         for (int read = socket.Receive(buffer); read > 0; read = socket.Receive(buffer))
         {
-            RandomAccess.Write(file, buffer[..read], received);
+            if (file is not null)
+            {
+                RandomAccess.Write(file, buffer[..read], received);
+            }
+
             received += read;
         }
 

@@ -1,11 +1,11 @@
 using System.Diagnostics;
 using System.Globalization;
-using Tributary.Simulation.Streaming;
+using Tributary.Simulation.Experiments;
 
 namespace Tributary.Cli.Terminal;
 
-/// <summary>Shows a streaming experiment while it works, on stderr: a line that changes in a terminal, and one for each measurement.</summary>
-internal sealed class StreamingView : IDisposable
+/// <summary>Shows an experiment while it works, on stderr: a line that changes in a terminal, and one for each measurement.</summary>
+internal sealed class ExperimentView : IDisposable
 {
     private const string ClearLine = "\r\e[K";
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(200);
@@ -13,7 +13,7 @@ internal sealed class StreamingView : IDisposable
     private readonly Lock _lock = new();
     private long _shown;
 
-    public void Show(StreamingProgress progress)
+    public void Show(ExperimentProgress progress)
     {
         lock (_lock)
         {

@@ -1,4 +1,4 @@
-namespace Tributary.Simulation.Streaming.Processes;
+namespace Tributary.Simulation.Experiments.Processes;
 
 /// <summary>How this program is started again, for the processes of an experiment.</summary>
 /// <param name="File">The executable.</param>

@@ -1,7 +1,7 @@
 using System.Text.Json.Serialization;
 using Tributary.Federation.Tasks;
 
-namespace Tributary.Simulation.Streaming.Roles;
+namespace Tributary.Simulation.Experiments.Roles;
 
 /// <summary>
 /// What a process of an experiment tells: a line on its stdout, as JSON. Moments are timestamps of the machine's monotonic clock
@@ -42,10 +42,10 @@ public sealed record MessageOffered(int Round, long Bytes, long At) : RoleEvent;
 /// <param name="Total">Bytes of this phase in all; 0 while unknown.</param>
 public sealed record SiteMoved(int Round, string Site, TaskPhase Phase, long Done, long Total) : RoleEvent;
 
-/// <summary>A site: the received model was read.</summary>
+/// <summary>A site: the model was received and used.</summary>
 /// <param name="Round">The round.</param>
 /// <param name="VerifiedAt">When the executor was called: the message is there and verified.</param>
-/// <param name="ReadAt">When it had read all of the model at its original precision.</param>
+/// <param name="ReadAt">When it had done with the model what it does before it sends a result, see <see cref="ModelUse"/>.</param>
 public sealed record ModelRead(int Round, long VerifiedAt, long ReadAt) : RoleEvent;
 
 /// <summary>The server: a site's result is durable and counts.</summary>
@@ -56,16 +56,23 @@ public sealed record ModelRead(int Round, long VerifiedAt, long ReadAt) : RoleEv
 public sealed record ResultArrived(int Round, string Site, long Bytes, long At) : RoleEvent;
 
 /// <summary>The server begins to make a round's new global model.</summary>
-public sealed record MergeBegan(int Round, long At) : RoleEvent;
+/// <param name="Round">The round.</param>
+/// <param name="At">When.</param>
+/// <param name="DiskReadBytes">What had been fetched from the disk for it until then, because it was not in the page cache.</param>
+public sealed record MergeBegan(int Round, long At, long DiskReadBytes) : RoleEvent;
 
 /// <summary>The server: a round's new global model is durable.</summary>
-public sealed record ModelMerged(int Round, long At) : RoleEvent;
+/// <param name="Round">The round.</param>
+/// <param name="At">When.</param>
+/// <param name="DiskReadBytes">As for <see cref="MergeBegan"/>.</param>
+public sealed record ModelMerged(int Round, long At, long DiskReadBytes) : RoleEvent;
 
 /// <summary>The server: the job has ended well.</summary>
 /// <param name="At">When.</param>
 /// <param name="Model">The last global model's file; null where none was made.</param>
 /// <param name="Results">The results that counted.</param>
-public sealed record JobDone(long At, string? Model, IReadOnlyList<ResultDigest> Results) : RoleEvent;
+/// <param name="EncodeSeconds">How long writing each round's message took, while parts of it went out already; 0 for one that was sent from where it lies.</param>
+public sealed record JobDone(long At, string? Model, IReadOnlyList<ResultDigest> Results, IReadOnlyList<double> EncodeSeconds) : RoleEvent;
 
 /// <summary>A result that counted.</summary>
 /// <param name="Round">The round.</param>

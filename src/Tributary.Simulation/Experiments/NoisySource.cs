@@ -2,7 +2,7 @@ using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Tributary.Tensors;
 
-namespace Tributary.Simulation.Streaming;
+namespace Tributary.Simulation.Experiments;
 
 /// <summary>
 /// A model with small noise on its floats: what stands for a site's training where only moving models is measured. The noise depends

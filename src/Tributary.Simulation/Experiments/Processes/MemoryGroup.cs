@@ -1,6 +1,6 @@
 using System.Globalization;
 
-namespace Tributary.Simulation.Streaming.Processes;
+namespace Tributary.Simulation.Experiments.Processes;
 
 /// <summary>
 /// A memory cgroup of Linux (version 1 or 2): the processes in it, and the page cache of the files that they read and write, share a

@@ -2,17 +2,17 @@ using Tributary.Codecs.Benchmarks;
 using Tributary.Tensors;
 using Tributary.Tensors.Checkpoints;
 
-namespace Tributary.Simulation.Streaming;
+namespace Tributary.Simulation.Experiments;
 
 /// <summary>The model of an experiment: its files, and what it takes as a message. Only headers are read.</summary>
-internal sealed class StreamedModel
+internal sealed class ExperimentModel
 {
-    // The journal, the lines of arrived parts, folders.
-    private const long SmallFilesBytes = 64L << 20;
+    /// <summary>What a measurement has on the disk beside models and messages: the journal, the lines of arrived parts, folders.</summary>
+    public const long SmallFilesBytes = 64L << 20;
 
     private readonly TensorManifest _global;
 
-    private StreamedModel(string path, Checkpoint checkpoint)
+    private ExperimentModel(string path, Checkpoint checkpoint)
     {
         Path = path;
         Files = checkpoint.Files;
@@ -35,22 +35,11 @@ internal sealed class StreamedModel
 
     /// <exception cref="FileNotFoundException">There are no weights there.</exception>
     /// <exception cref="TensorFormatException">A file is malformed; the message names it.</exception>
-    public static StreamedModel Open(string path)
+    public static ExperimentModel Open(string path)
     {
         using Checkpoint checkpoint = Checkpoint.Open(path);
-        return new StreamedModel(System.IO.Path.GetFullPath(path), checkpoint);
+        return new ExperimentModel(System.IO.Path.GetFullPath(path), checkpoint);
     }
 
     public MessageSize SizeIn(string precision) => SizeTable.Of(_global).Single(size => size.Precision == precision);
-
-    /// <summary>The most that one measurement has on the disk at once, beside the model itself.</summary>
-    public long DiskBytes(StreamingOptions options)
-    {
-        long message = options.Precisions.Max(precision => SizeIn(precision).FileLength);
-        long sent = message * (1 + options.Sites);
-
-        // Each site's result lies at the site and in the spool; the new global model is fp32.
-        long returned = options.RoundTrip ? (2 * options.Sites * message) + SizeIn("fp32").FileLength : 0;
-        return Math.Max(sent + returned, FileBytes) + SmallFilesBytes;
-    }
 }

@@ -2,7 +2,7 @@ using Tributary.Federation.Rounds;
 using Tributary.Server;
 using Tributary.Tensors.Checkpoints;
 
-namespace Tributary.Simulation.Streaming.Roles;
+namespace Tributary.Simulation.Experiments.Roles;
 
 /// <summary>The server of an experiment: runs one job, and stays until it is told to end.</summary>
 internal static class ServerRole
@@ -17,10 +17,13 @@ internal static class ServerRole
         await console.BeginAsync();
         console.Tell(new RoleBegan(time.GetTimestamp()));
         JobRecord record = await server.RunJobAsync(
-            settings.Job, new StreamingWorkflow(settings.RoundTrip), model, happened => Relay(happened, console, time.GetTimestamp()), console.End);
+            settings.Job, new ExchangeWorkflow(settings.RoundTrip), model, happened => Relay(happened, console, time.GetTimestamp()), console.End);
         long end = time.GetTimestamp();
         console.Tell(new JobDone(
-            end, record.Models[^1].Round > 0 ? record.LastModel : null, [.. record.Results.Select(result => new ResultDigest(result.Round, result.Site, result.Digest))]));
+            end,
+            record.Models[^1].Round > 0 ? record.LastModel : null,
+            [.. record.Results.Select(result => new ResultDigest(result.Round, result.Site, result.Digest))],
+            [.. record.Steps.Select(step => step.EncodeSeconds)]));
         await console.EndAsync();
     }
 
@@ -31,8 +34,8 @@ internal static class ServerRole
             StepOpened step => new MessageOffered(step.Round, step.MessageBytes, at),
             SiteProgressed site => new SiteMoved(site.Round, site.Site, site.Progress.Phase, site.Progress.Done, site.Progress.Total),
             ResultCounted result => new ResultArrived(result.Round, result.Site, result.BytesUp, at),
-            MergeStarted merge => new MergeBegan(merge.Round, at),
-            ModelSaved model => new ModelMerged(model.Round, at),
+            MergeStarted merge => new MergeBegan(merge.Round, at, ProcessDisk.ReadBytes()),
+            ModelSaved model => new ModelMerged(model.Round, at, ProcessDisk.ReadBytes()),
             _ => null,
         };
         if (told is not null)

@@ -2,7 +2,7 @@ using System.Text.Json.Serialization;
 using Tributary.Federation.Jobs;
 using Tributary.Transport;
 
-namespace Tributary.Simulation.Streaming.Roles;
+namespace Tributary.Simulation.Experiments.Roles;
 
 /// <summary>What a process of an experiment is, and how it does it: the first line on its stdin, as JSON.</summary>
 [JsonPolymorphic(TypeDiscriminatorPropertyName = "role")]
@@ -29,17 +29,33 @@ public sealed record ServerSettings(Job Job, bool RoundTrip, string Model, strin
 /// <param name="Server">The server's address, or that of a proxy before it.</param>
 /// <param name="Token">The bearer token.</param>
 /// <param name="Progress">When it gives a transfer up; null for the usual.</param>
-public sealed record SiteSettings(string Name, string Folder, Uri Server, string Token, ProgressRule? Progress = null) : RoleSettings;
+/// <param name="Use">What its executor does with a model before it returns one.</param>
+/// <param name="SleepSeconds">How long its executor then sleeps, as if it trained.</param>
+public sealed record SiteSettings(
+    string Name, string Folder, Uri Server, string Token, ProgressRule? Progress = null, ModelUse Use = ModelUse.Read, double SleepSeconds = 0) : RoleSettings;
+
+/// <summary>What an experiment's executor does with the model that it receives.</summary>
+public enum ModelUse
+{
+    /// <summary>Reads all of it at its original precision, as training does at its begin.</summary>
+    Read,
+
+    /// <summary>Nothing: tiles are read, and so decoded, as the result is sent.</summary>
+    Lazy,
+
+    /// <summary>Writes it to the disk at its original precision, as a trainer in a process of its own has it, and reads it from there.</summary>
+    WriteOut,
+}
 
 /// <summary>The floor's sender: reads files and writes them into a socket.</summary>
-/// <param name="Files">The files, one after the other.</param>
-/// <param name="Bytes">Only the first so many bytes of all of them.</param>
+/// <param name="Files">The files, one after the other; none to send what is in memory.</param>
+/// <param name="Bytes">So many bytes, of files the first ones.</param>
 /// <param name="BufferBytes">The bytes of a read and of a write.</param>
 /// <param name="Port">The receiver's loopback port.</param>
 public sealed record SenderSettings(IReadOnlyList<string> Files, long Bytes, int BufferBytes, int Port) : RoleSettings;
 
 /// <summary>The floor's receiver: reads a socket and writes a file.</summary>
-/// <param name="File">The file.</param>
+/// <param name="File">The file; null to forget what comes.</param>
 /// <param name="Bytes">How many bytes there will be.</param>
 /// <param name="BufferBytes">The bytes of a read and of a write, at most.</param>
-public sealed record ReceiverSettings(string File, long Bytes, int BufferBytes) : RoleSettings;
+public sealed record ReceiverSettings(string? File, long Bytes, int BufferBytes) : RoleSettings;

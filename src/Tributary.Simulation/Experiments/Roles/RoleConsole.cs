@@ -1,6 +1,6 @@
 using System.Text.Json;
 
-namespace Tributary.Simulation.Streaming.Roles;
+namespace Tributary.Simulation.Experiments.Roles;
 
 /// <summary>
 /// A process's side of the lines between it and whoever started it: settings, <c>begin</c> and <c>end</c> come in, events go out. When

@@ -1,9 +1,9 @@
 using System.Text.Json;
 using System.Threading.Channels;
 using Tributary.Federation.Workflows;
-using Tributary.Simulation.Streaming.Roles;
+using Tributary.Simulation.Experiments.Roles;
 
-namespace Tributary.Simulation.Streaming.Processes;
+namespace Tributary.Simulation.Experiments.Processes;
 
 /// <summary>
 /// A process of an experiment, as whoever started it sees it. It is told to begin and to end, and its events are read. When it is
@@ -12,7 +12,7 @@ namespace Tributary.Simulation.Streaming.Processes;
 public sealed class RoleProcess : IAsyncDisposable
 {
     /// <summary>The verb of the program that plays a role; the argument after it is for people who look at lists of processes.</summary>
-    public static readonly IReadOnlyList<string> Verb = ["bench", "streaming-role"];
+    public static readonly IReadOnlyList<string> Verb = ["bench", "role"];
 
     private readonly ChildProcess _child;
 

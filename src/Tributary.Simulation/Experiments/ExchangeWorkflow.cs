@@ -1,14 +1,14 @@
 using Tributary.Federation.Workflows;
 using Tributary.Federation.Tasks;
 
-namespace Tributary.Simulation.Streaming;
+namespace Tributary.Simulation.Experiments;
 
 /// <summary>
 /// The experiment's workflow: sends the model to all sites, once; or, round by round, has it come back changed and makes the weighted
 /// mean the next global model. Nobody trains and no loss is known.
 /// </summary>
 /// <param name="roundTrip">Whether models come back.</param>
-internal sealed class StreamingWorkflow(bool roundTrip) : Controller
+internal sealed class ExchangeWorkflow(bool roundTrip) : Controller
 {
     /// <summary>The task to receive a model and return none.</summary>
     public const string Receive = "receive";

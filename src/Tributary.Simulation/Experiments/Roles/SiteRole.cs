@@ -4,14 +4,14 @@ using Tributary.Federation.Workflows;
 using Tributary.Site;
 using Tributary.Transport;
 
-namespace Tributary.Simulation.Streaming.Roles;
+namespace Tributary.Simulation.Experiments.Roles;
 
 /// <summary>A site of an experiment: does the server's tasks until it is told to end.</summary>
 internal static class SiteRole
 {
     public static async Task RunAsync(SiteSettings settings, RoleConsole console, TimeProvider time)
     {
-        using var executor = new ReadingExecutor(settings.Name, time, console.Tell);
+        using var executor = new NoisyExecutor(settings, time, console.Tell);
         var transfers = new TransferOptions();
         var options = new SiteOptions
         {

@@ -1,8 +1,8 @@
 using System.Globalization;
 using Tributary.Federation.Workflows;
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments.Processes;
 
-namespace Tributary.Simulation.Streaming;
+namespace Tributary.Simulation.Experiments;
 
 /// <summary>
 /// Where one measurement takes place, alike for all: an empty folder, nothing that waits to be written, the model's files read once, memory
@@ -20,7 +20,7 @@ internal sealed class MeasurementPlace : IDisposable
 
     public MemoryGroup? Group { get; }
 
-    public static async Task<MeasurementPlace> PrepareAsync(string folder, StreamedModel model, long? limitBytes, CancellationToken cancellationToken)
+    public static async Task<MeasurementPlace> PrepareAsync(string folder, ExperimentModel model, long? limitBytes, CancellationToken cancellationToken)
     {
         MemoryGroup? group = limitBytes is { } limit ? MemoryGroup.Create(limit) : null;
         var place = new MeasurementPlace(folder, group);
@@ -31,7 +31,7 @@ internal sealed class MeasurementPlace : IDisposable
             if (group is not null)
             {
                 // A page counts where it was first read: forgotten here and read again there, the model's pages are the group's.
-                await ReadAsync(model, ["iflag=nocache", "count=0"], null, cancellationToken);
+                await ForgetAsync(model, cancellationToken);
             }
 
             await ReadAsync(model, ["bs=1M"], group, cancellationToken);
@@ -63,6 +63,9 @@ internal sealed class MeasurementPlace : IDisposable
         }
     }
 
+    /// <summary>Has the page cache forget the model's files.</summary>
+    public static Task ForgetAsync(ExperimentModel model, CancellationToken cancellationToken) => ReadAsync(model, ["iflag=nocache", "count=0"], null, cancellationToken);
+
     public void Dispose()
     {
         if (Directory.Exists(Folder))
@@ -85,7 +88,7 @@ internal sealed class MeasurementPlace : IDisposable
         File.Delete(file);
     }
 
-    private static async Task ReadAsync(StreamedModel model, string[] how, MemoryGroup? group, CancellationToken cancellationToken)
+    private static async Task ReadAsync(ExperimentModel model, string[] how, MemoryGroup? group, CancellationToken cancellationToken)
     {
         foreach (string file in model.Files)
         {

@@ -1,7 +1,8 @@
-using Tributary.Simulation.Streaming.Processes;
-using Tributary.Simulation.Streaming.Roles;
+using Tributary.Simulation.Experiments;
+using Tributary.Simulation.Experiments.Processes;
+using Tributary.Simulation.Experiments.Roles;
 
-namespace Tributary.Simulation.Streaming.Floors;
+namespace Tributary.Simulation.Streaming;
 
 /// <summary>The floor of every transfer: file, socket, file, between two processes, until the bytes are on the disk.</summary>
 internal static class SocketFloor
@@ -15,7 +16,7 @@ internal static class SocketFloor
     public const long TrialBytesMax = 1L << 30;
 
     public static async Task<FloorRun> MeasureAsync(
-        int run, StreamedModel model, long bytes, int bufferBytes, ProgramCommand program, MeasurementPlace place, TimeProvider time, CancellationToken cancellationToken)
+        int run, ExperimentModel model, long bytes, int bufferBytes, ProgramCommand program, MeasurementPlace place, TimeProvider time, CancellationToken cancellationToken)
     {
         var receiverSettings = new ReceiverSettings(Path.Combine(place.Folder, "received"), bytes, bufferBytes);
         await using RoleProcess receiver = RoleProcess.Start(program, "receiver", receiverSettings, place.Group);
