@@ -30,7 +30,7 @@ public sealed class QuorumTests
         });
         JobRecord record = await server.Run(Models.Job("quorum", "a", "b", "c") with { MinSites = 2, Rounds = 3 }, initial).Job;
 
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         float everyone = (1 + 3 + 5) / 3f;
         last.ReadFloats("b")[0].ShouldBe(initial.ReadFloats("b")[0] + everyone + 2 + everyone, 1e-4f);
         PartRow lost = record.Parts.Where(part => part.State != SiteState.Counted).ShouldHaveSingleItem();
@@ -64,7 +64,7 @@ public sealed class QuorumTests
         await c.EvaluateAsync();
         JobRecord record = await running;
 
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 2));
         PartRow refused = record.Parts.Single(part => part is { Round: 1, Site: "c" });
         refused.State.ShouldBe(SiteState.Refused);
@@ -82,7 +82,7 @@ public sealed class QuorumTests
         await using RunningAgent c = server.Agent("c", new AddingExecutor(-1000, 1));
         JobRecord record = await server.Run(Models.Job("norm", "a", "b", "c") with { MinSites = 2, Rounds = 1 }, initial).Job;
 
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 1));
         PartRow refused = record.Parts.Single(part => part is { Round: 1, Site: "c" });
         refused.State.ShouldBe(SiteState.Refused);
@@ -109,7 +109,7 @@ public sealed class QuorumTests
         // It comes back: the evaluation after the last round is everybody's.
         await slow.EvaluateAsync();
         JobRecord record = await running;
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 1));
     }
 
@@ -132,7 +132,7 @@ public sealed class QuorumTests
         }
 
         record.Parts.Count(part => part.State == SiteState.NotDrawn).ShouldBe(12);
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 6));
     }
 

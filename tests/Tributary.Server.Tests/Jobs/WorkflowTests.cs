@@ -26,7 +26,7 @@ public sealed class WorkflowTests
         await using RunningAgent c = server.Agent("c", new AddingExecutor(4, 100));
         JobRecord record = await server.Run(Models.Job("ring", "a", "b", "c") with { Workflow = Cyclic.Name, Rounds = 2, Exchange = exchange }, initial).Job;
 
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + (2 * 7)));
         record.Steps.Select(step => $"{step.Task} {step.Round}.{step.Step}").ShouldBe([
             "evaluate 1.0", "train 1.1", "train 1.2", "train 1.3", "evaluate 2.0", "train 2.1", "train 2.2", "train 2.3", "evaluate 3.0"]);
@@ -43,7 +43,7 @@ public sealed class WorkflowTests
         await using RunningAgent b = server.Agent("b", new AddingExecutor(2, 1) { Before = (task, _) => task.Name == TaskNames.Train ? throw new TaskFailedException("no disk") : Task.CompletedTask });
         await using RunningAgent c = server.Agent("c", new AddingExecutor(4, 1));
         JobRecord record = await server.Run(Models.Job("ring", "a", "b", "c") with { Workflow = Cyclic.Name, Rounds = 1, MinSites = 2 }, initial).Job;
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 5));
     }
 
@@ -72,7 +72,7 @@ public sealed class WorkflowTests
         // After round 1 the first weight is -43.75 + 3; in round 2 site a makes one more of it and site b five.
         double Loss(int step, string site) => record.Results.Single(result => result.Round == 2 && result.Step == step && result.Site == site).Metrics[MetricNames.ReceivedLoss];
         (Loss(1, "a"), Loss(1, "b"), Loss(2, "a"), Loss(2, "b")).ShouldBe((139.75, 139.75, 135.75, 135.75));
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 6));
     }
 
@@ -100,7 +100,7 @@ public sealed class WorkflowTests
             JobRecord record = await running;
 
             float expected = 1 + 1 + (float)((1 + (8 / Math.Sqrt(3))) / 2);
-            using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+            using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
             last.ReadFloats("w")[0].ShouldBe(initial.ReadFloats("w")[0] + expected, 1e-5f);
             record.Parts.Single(part => part is { Round: 1, Site: "c" }).ShouldBe(new PartRow(1, 0, "c", SiteState.Counted, null, 3, 0));
         }
