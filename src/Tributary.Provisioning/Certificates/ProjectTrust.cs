@@ -85,14 +85,7 @@ public sealed class ProjectTrust : IDisposable
     {
         Party party = CertificateIdentity.Of(certificate)
             ?? throw new CertificateRefusedException($"the certificate of '{certificate.Subject}' names no party of a project (a URI such as tributary://site/clinic)");
-        using var chain = new X509Chain();
-        chain.ChainPolicy.TrustMode = X509ChainTrustMode.CustomRootTrust;
-        chain.ChainPolicy.CustomTrustStore.Add(Authority);
-        chain.ChainPolicy.DisableCertificateDownloads = true;
-        chain.ChainPolicy.RevocationMode = X509RevocationMode.NoCheck; // that of the machine's store; the project's list is looked at below
-        chain.ChainPolicy.ApplicationPolicy.Add(new Oid(party.Role == PartyRole.Server ? ForServers : ForClients));
-        chain.ChainPolicy.VerificationTimeIgnored = false;
-        chain.ChainPolicy.VerificationTime = _time.GetUtcNow().LocalDateTime;
+        using var chain = new X509Chain { ChainPolicy = NewChainPolicy(party.Role) };
         bool isValid = chain.Build(certificate);
         try
         {
@@ -112,6 +105,25 @@ public sealed class ProjectTrust : IDisposable
                 element.Certificate.Dispose();
             }
         }
+    }
+
+    /// <summary>
+    /// How a chain to the project's CA is built: from what is here, with nothing fetched from addresses that a certificate names. The CA's own
+    /// list says what is revoked, which the platform does not look at, see <see cref="Require"/>.
+    /// </summary>
+    public X509ChainPolicy NewChainPolicy(PartyRole role)
+    {
+        var policy = new X509ChainPolicy
+        {
+            TrustMode = X509ChainTrustMode.CustomRootTrust,
+            DisableCertificateDownloads = true,
+            RevocationMode = X509RevocationMode.NoCheck,
+            VerificationTimeIgnored = false,
+            VerificationTime = _time.GetUtcNow().LocalDateTime,
+        };
+        policy.CustomTrustStore.Add(Authority);
+        policy.ApplicationPolicy.Add(new Oid(role == PartyRole.Server ? ForServers : ForClients));
+        return policy;
     }
 
     /// <summary>
