@@ -11,12 +11,19 @@ internal sealed class Daemon : IAsyncDisposable
 
     private Daemon(Process process) => _process = process;
 
-    public static Daemon Start(string folder, params string[] arguments) => new(Process.Start(new ProcessStartInfo("dotnet", [TributaryProgram.Assembly, .. arguments])
+    public static Daemon Start(string folder, params string[] arguments) => Start(folder, [], arguments);
+
+    /// <summary>Starts it with variables of its own in the environment.</summary>
+    public static Daemon Start(string folder, (string Name, string Value)[] environment, params string[] arguments)
     {
-        WorkingDirectory = folder,
-        UseShellExecute = false,
-        RedirectStandardError = true,
-    })!);
+        var start = new ProcessStartInfo("dotnet", [TributaryProgram.Assembly, .. arguments]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardError = true };
+        foreach ((string name, string value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return new Daemon(Process.Start(start)!);
+    }
 
     /// <summary>Reads the log until a line contains a text.</summary>
     public async Task<string> UntilAsync(string text, CancellationToken cancellationToken)

@@ -46,6 +46,18 @@ public sealed class DaemonTests : IDisposable
         await site.UntilAsync("site a is connected to http://127.0.0.1:", Cancel);
     }
 
+    [Fact]
+    public async Task A_site_goes_out_through_the_proxy_that_its_environment_names()
+    {
+        await ProvisionAsync();
+        using var proxy = new TcpListener(IPAddress.Loopback, 0);
+        proxy.Start();
+        await using Daemon site = Daemon.Start(_folder.Path, [("HTTPS_PROXY", $"http://{proxy.LocalEndpoint}"), ("NO_PROXY", string.Empty)], "site", "start", "--kit", "kits/sites/a");
+        using TcpClient asked = await proxy.AcceptTcpClientAsync(Cancel);
+        using var reader = new StreamReader(asked.GetStream());
+        (await reader.ReadLineAsync(Cancel))!.ShouldStartWith("CONNECT localhost:");
+    }
+
     [Theory]
     [InlineData("server start --kit kits/sites/a", "one of a server is needed here")]
     [InlineData("site start --kit kits/nobody", "there is no such folder")]

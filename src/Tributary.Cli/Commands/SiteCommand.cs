@@ -34,6 +34,7 @@ internal static partial class SiteCommand
         using var kit = Kit.Load(parsed.GetRequiredValue(KitFolder), PartyRole.Site, time);
         using ILoggerFactory logging = LoggerFactory.Create(builder => DaemonLog.Configure(builder, parsed.GetValue(Json)));
         ILogger logger = logging.CreateLogger<SiteAgent>();
+        DaemonLog.WarnOfEnd(logger, kit, time);
         SiteFile file = SiteFile.Read(kit);
         file = file with
         {
