@@ -24,6 +24,9 @@ public sealed record ServerOptions
     /// <summary>The sites it knows without a kit: each site's name by the bearer token that it shows.</summary>
     public IReadOnlyDictionary<string, string> SiteByToken { get; init; } = new Dictionary<string, string>();
 
+    /// <summary>Without a kit: takes any bearer token that is a site's name for that site. For trials on one machine, with nobody else on it.</summary>
+    public bool TrustsNames { get; init; }
+
     /// <summary>The largest message it takes from a site, in bytes.</summary>
     public long MessageBytesMax { get; init; } = 1L << 40;
 

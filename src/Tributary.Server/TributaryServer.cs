@@ -61,11 +61,11 @@ public sealed class TributaryServer : IAsyncDisposable
         VersionCheck.Use(_application);
         if (options.Kit is { } kit)
         {
-            SiteIdentity.UseCertificates(_application, kit.Trust, _application.Logger);
+            SiteIdentity.UseCertificates(_application, kit.Trust, _application.Services.GetRequiredService<ILogger<TributaryServer>>());
         }
         else
         {
-            SiteIdentity.UseTokens(_application, options.SiteByToken);
+            SiteIdentity.UseTokens(_application, options);
         }
 
         RouteRoles.Use(_application);

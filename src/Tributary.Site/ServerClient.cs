@@ -12,11 +12,8 @@ namespace Tributary.Site;
 /// <summary>The server's interface as a site uses it. Objects go another way, see Tributary.Transport.</summary>
 internal sealed class ServerClient : IDisposable
 {
-    private readonly SiteOptions _options;
-
     public ServerClient(SiteOptions options)
     {
-        _options = options;
         Http = new HttpClient(new VersionHandler(ServerConnection.Open(options)))
         {
             BaseAddress = options.Server,
@@ -33,10 +30,11 @@ internal sealed class ServerClient : IDisposable
 
     public void Dispose() => Http.Dispose();
 
-    public async Task<TaskDocument?> NextTaskAsync(CancellationToken cancellationToken)
+    /// <summary>The site's next task, for which the server waits that long; null where there is none.</summary>
+    public async Task<TaskDocument?> NextTaskAsync(TimeSpan wait, CancellationToken cancellationToken)
     {
         using var request = new HttpRequestMessage(HttpMethod.Get, Routes.NextTask);
-        request.Headers.Add("Prefer", $"wait={_options.LongPoll.TotalSeconds:0}");
+        request.Headers.Add("Prefer", $"wait={wait.TotalSeconds:0}");
         using HttpResponseMessage response = await Http.SendAsync(request, cancellationToken);
         if (response.StatusCode == HttpStatusCode.NoContent)
         {

@@ -18,6 +18,9 @@ internal sealed partial class ServerPatience(TimeProvider time, Random jitter, I
     // The reason that was logged last; null while the server answers.
     private string? _away;
 
+    /// <summary>Whether the server did not answer when it was last asked.</summary>
+    public bool IsAway => Volatile.Read(ref _away) is not null;
+
     public async Task<T> TryAsync<T>(Func<CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
         for (int failures = 0; ; failures++)

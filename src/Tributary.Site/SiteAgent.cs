@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.Extensions.Logging;
 using Tributary.Codecs;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
@@ -17,7 +18,7 @@ namespace Tributary.Site;
 /// A site's agent: asks the server for tasks, fetches their messages, has the executor do the work, and sends the results. It connects
 /// outwards only.
 /// </summary>
-public sealed class SiteAgent : IDisposable
+public sealed partial class SiteAgent : IDisposable
 {
     private readonly SiteOptions _options;
     private readonly FolderLock _folder;
@@ -52,11 +53,22 @@ public sealed class SiteAgent : IDisposable
     /// <exception cref="VersionMismatchException">The server is of another major version.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
+        bool isConnected = false;
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            if (await _patience.TryAsync(_server.NextTaskAsync, cancellationToken) is { } task)
+            // The first answer, and the first after the server was away, comes at once, so that the log says that it is there.
+            TaskDocument? task = await _patience.TryAsync(
+                token => _server.NextTaskAsync(isConnected && !_patience.IsAway ? _options.LongPoll : TimeSpan.Zero, token), cancellationToken);
+            if (!isConnected)
             {
+                LogConnected(_options.Logger, _options.Name, _options.Server);
+                isConnected = true;
+            }
+
+            if (task is not null)
+            {
+                LogTask(_options.Logger, task.Name, task.Round, task.Job.Name);
                 await DoAsync(task, cancellationToken);
             }
         }
@@ -76,6 +88,7 @@ public sealed class SiteAgent : IDisposable
         try
         {
             await InTurnAsync(task, progress, either.Token);
+            LogSent(_options.Logger, task.Name, task.Round, task.Job.Name);
         }
         catch (Exception) when (progress.StepGone.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
         {
@@ -88,6 +101,7 @@ public sealed class SiteAgent : IDisposable
         catch (Exception e)
         {
             cancellationToken.ThrowIfCancellationRequested();
+            LogFailed(_options.Logger, task.Name, task.Round, task.Job.Name, e.Message);
             await ReportFailureAsync(task, e, cancellationToken);
         }
     }
@@ -330,6 +344,18 @@ public sealed class SiteAgent : IDisposable
             throw;
         }
     }
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "site {Site} is connected to {Server} and waits for tasks")]
+    private static partial void LogConnected(ILogger logger, string site, Uri server);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "task '{Task}' of round {Round} of job '{Job}' begins")]
+    private static partial void LogTask(ILogger logger, string task, int round, string job);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "task '{Task}' of round {Round} of job '{Job}' is done, and the server has its result")]
+    private static partial void LogSent(ILogger logger, string task, int round, string job);
+
+    [LoggerMessage(Level = LogLevel.Error, Message = "task '{Task}' of round {Round} of job '{Job}' failed: {Reason}")]
+    private static partial void LogFailed(ILogger logger, string task, int round, string job, string reason);
 
     private sealed class TransferRelay(IProgress<TaskProgress> progress, TaskPhase phase) : IProgress<TransferProgress>
     {

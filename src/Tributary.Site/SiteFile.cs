@@ -4,13 +4,22 @@ using Tributary.Provisioning;
 namespace Tributary.Site;
 
 /// <summary>A site's configuration, site.yaml in its kit.</summary>
-public static class SiteFile
+public sealed record SiteFile
 {
+    /// <summary>How its agent runs.</summary>
+    public required SiteOptions Options { get; init; }
+
+    /// <summary>The records that it trains on, JSONL; null where it says none.</summary>
+    public string? DataPath { get; init; }
+
+    /// <summary>The model's checkpoint folder, with its tokenizer; null where it says none.</summary>
+    public string? ModelFolder { get; init; }
+
     /// <summary>Reads the configuration of a kit.</summary>
     /// <param name="kit">The site's kit, to whose folder paths are relative.</param>
     /// <exception cref="ProvisioningException">There is none.</exception>
     /// <exception cref="YamlFileException">Keys or values are wrong; the message lists all of them, each with its line.</exception>
-    public static SiteOptions Read(Kit kit)
+    public static SiteFile Read(Kit kit)
     {
         string name = kit.ConfigurationPath;
         string yaml = File.Exists(name) ? File.ReadAllText(name) : throw new ProvisioningException($"{name} is not there; a kit as 'provision' makes it has it");
@@ -32,9 +41,12 @@ public static class SiteFile
             Proxy = ReadAddress(map, "proxy", [Uri.UriSchemeHttp, Uri.UriSchemeHttps]),
         };
         options = options with { MessageBytesMax = map.Integer("message_bytes_max", 1, long.MaxValue) ?? options.MessageBytesMax };
+        var file = new SiteFile { Options = options, DataPath = ReadPath(map, "data", kit), ModelFolder = ReadPath(map, "model", kit) };
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? options : throw new YamlFileException(name, errors);
+        return errors.Count == 0 ? file : throw new YamlFileException(name, errors);
     }
+
+    private static string? ReadPath(YamlMap map, string key, Kit kit) => map.Text(key) is { } path ? Path.Combine(kit.Folder, path) : null;
 
     private static Uri? ReadAddress(YamlMap map, string key, string[] schemes)
     {

@@ -14,6 +14,8 @@ internal static class CommandLine
             GenerateCommand.Create(),
             ModelCommand.Create(),
             ProvisionCommand.Create(),
+            ServerCommand.Create(),
+            SiteCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);

@@ -5,6 +5,7 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
 using Tributary.Simulation;
+using Tributary.Site;
 using Tributary.Tensors;
 using Tributary.Training;
 
@@ -53,7 +54,7 @@ internal static partial class Failures
     private static int? Code(Exception e) => e switch
     {
         UsageException or YamlFileException or ProvisioningException or TensorFormatException or ModelFormatException or TrainingDataException or ChatTemplateException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
-        JobFailedException or IOException or UnauthorizedAccessException => Failed,
+        JobFailedException or IOException or UnauthorizedAccessException or HttpRequestException or VersionMismatchException => Failed,
         _ => null,
     };
 

@@ -84,7 +84,7 @@ public sealed class ProjectTrust : IDisposable
     public Party Require(X509Certificate2 certificate)
     {
         Party party = CertificateIdentity.Of(certificate)
-            ?? throw new CertificateRefusedException($"the certificate of '{certificate.Subject}' names no party of a project (a URI such as tributary://site/clinic)");
+            ?? throw new CertificateRefusedException("the certificate names no party of a project (a URI such as tributary://site/clinic)");
         using var chain = new X509Chain { ChainPolicy = NewChainPolicy(party.Role) };
         bool isValid = chain.Build(certificate);
         try
@@ -132,19 +132,22 @@ public sealed class ProjectTrust : IDisposable
     /// </summary>
     public string? RefuseNow(X509Certificate2 certificate)
     {
-        string whose = $"the certificate of {CertificateIdentity.Of(certificate)?.ToString() ?? certificate.Subject}";
         DateTimeOffset now = _time.GetUtcNow();
+        string? reason = null;
         if (now > certificate.Ends())
         {
-            return $"{whose} expired at {Validity.Text(certificate.Ends())}; have it renewed (provision renew), and see that the clock here, {Validity.Text(now)}, is right";
+            reason = $"expired at {Validity.Text(certificate.Ends())}; have it renewed (provision renew), and see that the clock here, {Validity.Text(now)}, is right";
         }
-
-        if (now < certificate.Begins())
+        else if (now < certificate.Begins())
         {
-            return $"{whose} is not valid before {Validity.Text(certificate.Begins())}; see that the clock here, {Validity.Text(now)}, is right";
+            reason = $"is not valid before {Validity.Text(certificate.Begins())}; see that the clock here, {Validity.Text(now)}, is right";
+        }
+        else if (_revoked.Contains(certificate))
+        {
+            reason = $"(serial {certificate.SerialNumber}) has been revoked";
         }
 
-        return _revoked.Contains(certificate) ? $"{whose} (serial {certificate.SerialNumber}) has been revoked" : null;
+        return reason is null ? null : $"the certificate of {CertificateIdentity.Of(certificate)?.ToString() ?? certificate.Subject} {reason}";
     }
 
     /// <inheritdoc/>

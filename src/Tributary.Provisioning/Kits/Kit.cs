@@ -23,6 +23,9 @@ public sealed class Kit : IDisposable
     /// <summary>The party's certificate, with its key.</summary>
     public X509Certificate2 Certificate { get; }
 
+    /// <summary>When the certificate ends.</summary>
+    public DateTimeOffset Ends => Certificate.Ends();
+
     /// <summary>What others' certificates are held against.</summary>
     public ProjectTrust Trust { get; }
 

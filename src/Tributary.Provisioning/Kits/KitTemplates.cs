@@ -76,7 +76,13 @@ internal static class KitTemplates
         server: {Address(project)}
 
         # Where received models and what a trainer keeps between rounds lie.
-        folder: data
+        folder: work
+
+        # The records that it trains on, JSONL. They never leave the site.
+        # data: records.jsonl
+
+        # The checkpoint folder of the model that is trained, with its config.json and tokenizer.json.
+        # model: model
 
         # The proxy to go out through, with 'user:password@' where it asks for that. Without this line it is the one that the
         # environment names (HTTPS_PROXY, with the exceptions of NO_PROXY), if any.

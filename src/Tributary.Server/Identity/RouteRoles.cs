@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Tributary.Provisioning;
 using Tributary.Server.Endpoints;
 
@@ -18,7 +19,8 @@ internal static class RouteRoles
     /// <summary>Refuses whom an address is not for; after routing, and after it is known who asks.</summary>
     public static void Use(IApplicationBuilder application) => application.Use(async (context, next) =>
     {
-        if (context.GetEndpoint() is { } endpoint && endpoint.Metadata.GetMetadata<Rule>()?.Roles.Contains(context.Party().Role) != true)
+        // The router's own answer to a method that an address does not have is no address.
+        if (context.GetEndpoint() is RouteEndpoint endpoint && endpoint.Metadata.GetMetadata<Rule>()?.Roles.Contains(context.Party().Role) != true)
         {
             await Problem.WriteAsync(context, StatusCodes.Status403Forbidden, "not for this role", $"This address is not for {context.Party()}.");
             return;

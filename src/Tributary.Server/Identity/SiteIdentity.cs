@@ -1,9 +1,11 @@
 using System.Collections.Concurrent;
+using System.Net;
 using System.Net.Http.Headers;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.Extensions.Logging;
+using Tributary.Configuration;
 using Tributary.Provisioning;
 using Tributary.Server.Endpoints;
 
@@ -17,10 +19,10 @@ internal static partial class SiteIdentity
 {
     private static readonly object Key = new();
 
-    public static void UseTokens(IApplicationBuilder application, IReadOnlyDictionary<string, string> siteByToken) => application.Use(async (context, next) =>
+    public static void UseTokens(IApplicationBuilder application, ServerOptions options) => application.Use(async (context, next) =>
     {
         if (AuthenticationHeaderValue.TryParse(context.Request.Headers.Authorization, out AuthenticationHeaderValue? header)
-            && header.Scheme == "Bearer" && siteByToken.TryGetValue(header.Parameter ?? string.Empty, out string? site))
+            && header.Scheme == "Bearer" && SiteOf(header.Parameter ?? string.Empty, options) is { } site)
         {
             context.Items[Key] = new Party(PartyRole.Site, site);
             await next(context);
@@ -59,7 +61,8 @@ internal static partial class SiteIdentity
 
             if (known.TryAdd(party, true))
             {
-                LogKnown(logger, party, context.Connection.RemoteIpAddress?.ToString());
+                IPAddress? from = context.Connection.RemoteIpAddress;
+                LogKnown(logger, party, from is { IsIPv4MappedToIPv6: true } ? from.MapToIPv4() : from);
             }
 
             context.Items[Key] = party;
@@ -73,8 +76,11 @@ internal static partial class SiteIdentity
     /// <summary>The name of the site that asks, at an endpoint that is for sites.</summary>
     public static string Site(this HttpContext context) => context.Party().Name;
 
+    private static string? SiteOf(string token, ServerOptions options) =>
+        options.SiteByToken.GetValueOrDefault(token) ?? (options.TrustsNames && JobName.Refuse(token) is null ? token : null);
+
     [LoggerMessage(Level = LogLevel.Information, Message = "{Party} has connected, from {Address}")]
-    private static partial void LogKnown(ILogger logger, Party party, string? address);
+    private static partial void LogKnown(ILogger logger, Party party, IPAddress? address);
 
     [LoggerMessage(Level = LogLevel.Warning, Message = "a request of {Party} was refused: {Reason}")]
     private static partial void LogRefused(ILogger logger, Party party, string reason);

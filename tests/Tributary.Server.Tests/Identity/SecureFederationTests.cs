@@ -103,12 +103,19 @@ public sealed class SecureFederationTests
         using Kit site = project.Open("site/a");
         ServerOptions listening = ServerFile.Read(server);
         (listening.Port, listening.Address, listening.Folder, listening.Kit).ShouldBe((8443, null, Path.Combine(server.Folder, "data"), server));
-        Site.SiteOptions connecting = Site.SiteFile.Read(site);
+        Site.SiteOptions connecting = Site.SiteFile.Read(site).Options;
         (connecting.Name, connecting.Server, connecting.Proxy, connecting.Kit).ShouldBe(("a", new Uri("https://localhost:8443"), null, site));
 
         // What is commented out is right as well.
-        await File.WriteAllTextAsync(site.ConfigurationPath, (await File.ReadAllTextAsync(site.ConfigurationPath, Cancel)).Replace("# proxy:", "proxy:", StringComparison.Ordinal), Cancel);
-        Site.SiteFile.Read(site).Proxy.ShouldBe(new Uri("http://proxy.example.org:3128"));
+        string yaml = await File.ReadAllTextAsync(site.ConfigurationPath, Cancel);
+        foreach (string key in new[] { "proxy", "data", "model" })
+        {
+            yaml = yaml.Replace($"# {key}:", $"{key}:", StringComparison.Ordinal);
+        }
+
+        await File.WriteAllTextAsync(site.ConfigurationPath, yaml, Cancel);
+        Site.SiteFile all = Site.SiteFile.Read(site);
+        (all.Options.Proxy, all.DataPath, all.ModelFolder).ShouldBe((new Uri("http://proxy.example.org:3128"), Path.Combine(site.Folder, "records.jsonl"), Path.Combine(site.Folder, "model")));
     }
 
     [Fact]

@@ -30,6 +30,9 @@ internal sealed class StubServer : IAsyncDisposable
     /// <summary>The statuses to answer with before the proper one, by the end of the path: <c>next</c>, <c>result</c>, <c>failure</c>.</summary>
     public ConcurrentDictionary<string, ConcurrentQueue<int>> Refusals { get; } = new();
 
+    /// <summary>The version that it says it speaks; none where that is null.</summary>
+    public string? Version { get; set; }
+
     /// <summary>What arrived: the end of the path and the body.</summary>
     public ConcurrentQueue<(string What, string Body)> Arrived { get; } = new();
 
@@ -71,6 +74,15 @@ internal sealed class StubServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel => kestrel.Listen(IPAddress.Loopback, 0));
         builder.Services.AddRoutingCore();
         _application = builder.Build();
+        _application.Use((context, next) =>
+        {
+            if (Version is { } version)
+            {
+                context.Response.Headers[ProtocolVersion.Header] = version;
+            }
+
+            return next(context);
+        });
         _application.UseRouting();
         var handlers = new ObjectHandlers(new ServingOptions(), TimeProvider.System, NullLogger<ObjectHandlers>.Instance);
         _application.MapObject("v1/jobs/demo/objects/message", handlers, _ => ValueTask.FromResult<ServedObject?>(_message));
