@@ -18,6 +18,7 @@ public sealed class WorkflowTests : IDisposable
     [Theory]
     [InlineData("{ name: fedbuff, buffer: 2 }")]
     [InlineData("cyclic")]
+    [InlineData("scaffold")]
     public async Task The_quickstart_learns_under_every_workflow(string workflow)
     {
         RunSummary run = await RunAsync(workflow);
@@ -40,6 +41,16 @@ public sealed class WorkflowTests : IDisposable
     }
 
     [Fact]
+    public async Task Scaffold_with_one_site_is_fedavg_since_there_is_no_other_whose_pull_would_differ()
+    {
+        // In fp32, so that the control variate is the site's own to the last bits.
+        RunSummary scaffold = await RunAsync("scaffold", OneSite);
+        RunSummary fedavg = await RunAsync("fedavg", OneSite);
+        scaffold.Rounds.Zip(fedavg.Rounds).ShouldAllBe(pair => Math.Abs(pair.First.GlobalLoss!.Value - pair.Second.GlobalLoss!.Value) < 1e-4);
+        scaffold.BytesUp.ShouldBeInRange(19 * fedavg.BytesUp / 10, 21 * fedavg.BytesUp / 10);
+    }
+
+    [Fact]
     public async Task Evaluation_alone_measures_the_model_and_leaves_it_as_it_is()
     {
         RunSummary run = await RunAsync("evaluate");
@@ -48,13 +59,17 @@ public sealed class WorkflowTests : IDisposable
         run.InitialLoss.ShouldBeInRange(4, 6);
     }
 
-    private async Task<RunSummary> RunAsync(string workflow)
+    private static bool OneSite(string line) => !line.StartsWith("  bank", StringComparison.Ordinal) && !line.StartsWith("    data: data/bank", StringComparison.Ordinal)
+        && !line.StartsWith("  workshop", StringComparison.Ordinal) && !line.StartsWith("    data: data/workshop", StringComparison.Ordinal);
+
+    private async Task<RunSummary> RunAsync(string workflow, Func<string, bool>? keeps = null)
     {
         string yaml = await File.ReadAllTextAsync(Path.Combine(Folder, "job.yaml"), TestContext.Current.CancellationToken);
-        string[] lines = [.. yaml.Split('\n').Select(line => line.Split(':')[0] switch
+        string[] lines = [.. yaml.Split('\n').Where(keeps ?? (static _ => true)).Select(line => line.Split(':')[0] switch
         {
             "workflow" => $"workflow: {workflow}",
             "rounds" => "rounds: 2",
+            "precision" when keeps is not null => "precision: fp32",
             _ => line,
         })];
         var options = new SimulationOptions
@@ -62,7 +77,7 @@ public sealed class WorkflowTests : IDisposable
             File = JobFile.Parse(string.Join('\n', lines), "job.yaml"),
             ModelFolder = Path.Combine(Folder, "model"),
             DataFolder = Folder,
-            OutFolder = _folder["run"],
+            OutFolder = _folder[$"run-{workflow.GetHashCode(StringComparison.Ordinal)}"],
         };
         using FederationSimulation simulation = FederationSimulation.Prepare(options, TimeProvider.System);
         return await simulation.RunAsync(static _ => { }, TestContext.Current.CancellationToken);

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Tributary.Tensors;
 
 namespace Tributary.Federation.Aggregation;
@@ -37,17 +38,21 @@ public sealed class AppliedDelta : TensorSource
         }
 
         int elements = destination.Length / dtype.Size();
-        using NativeBuffer values = NativeBuffer.RentFloats(Math.Min(elements, StripElements));
         using NativeBuffer deltas = NativeBuffer.RentFloats(Math.Min(elements, StripElements));
+        using NativeBuffer wide = NativeBuffer.RentFloats(dtype == DType.F32 ? 0 : Math.Min(elements, StripElements));
         for (int start = 0; start < elements; start += StripElements)
         {
             int count = Math.Min(StripElements, elements - start);
-            Span<byte> part = destination.Slice(start * dtype.Size(), count * dtype.Size());
             int first = (offset / dtype.Size()) + start;
-            _base.ReadFloats(tile, first, values.Floats[..count]);
+            Span<byte> part = destination.Slice(start * dtype.Size(), count * dtype.Size());
+            Span<float> values = dtype == DType.F32 ? MemoryMarshal.Cast<byte, float>(part) : wide.Floats[..count];
+            _base.ReadFloats(tile, first, values);
             _delta.ReadFloats(change, first, deltas.Floats[..count]);
-            TensorPrimitives.Add(values.Floats[..count], deltas.Floats[..count], values.Floats[..count]);
-            DenseFloats.Narrow(values.Floats[..count], dtype, part);
+            TensorPrimitives.Add(values, deltas.Floats[..count], values);
+            if (dtype != DType.F32)
+            {
+                DenseFloats.Narrow(values, dtype, part);
+            }
         }
     }
 }

@@ -20,12 +20,12 @@ internal static class JobFileAggregation
     {
         int updates = job.MinSites ?? job.Sample?.Of(job.Sites.Count) ?? job.Sites.Count;
         job = job with { Aggregation = ReadAggregation(map, updates), ServerOptimizer = ReadOptimizer(map) };
-        if (job.Workflow != FedAvg.Name && job.Aggregation.Reducer != Reducer.Mean)
+        if (job.Workflow is not (FedAvg.Name or CrossSiteEvaluation.Name) && job.Aggregation.Reducer != Reducer.Mean)
         {
             map.Wrong("aggregation", $"the workflow '{job.Workflow}' takes no reducer but the mean; take fedavg, or the mean");
         }
 
-        if (job.Workflow != FedAvg.Name && job.ServerOptimizer is not null)
+        if (job.Workflow is not (FedAvg.Name or CrossSiteEvaluation.Name) && job.ServerOptimizer is not null)
         {
             map.Wrong("server_optimizer", $"the workflow '{job.Workflow}' has no server optimizer; take fedavg, or leave it out");
         }

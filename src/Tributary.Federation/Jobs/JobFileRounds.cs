@@ -42,6 +42,11 @@ internal static class JobFileRounds
             map.Wrong("deadline", "'deadline' says when a round goes on without some sites, but without 'min_sites' it needs all of them; say how many it needs");
         }
 
+        if (job.Workflow == Scaffold.Name)
+        {
+            RequireFitsScaffold(map, job);
+        }
+
         if (job.Buffer is not null && job.Exchange != Exchange.Delta)
         {
             map.Wrong("exchange", "fedbuff adds changes to a model that has moved on meanwhile, so it needs 'exchange: delta'");
@@ -56,6 +61,19 @@ internal static class JobFileRounds
         }
 
         return job;
+    }
+
+    private static void RequireFitsScaffold(YamlMap map, Job job)
+    {
+        if (job.Train.Trainer != TrainerOffer.Builtin)
+        {
+            map.Wrong("workflow", $"scaffold corrects every step's gradient, which only the trainer inside does; take 'trainer: {TrainerOffer.Builtin}', or another workflow");
+        }
+
+        if (job.Train.CheckpointEvery > 0)
+        {
+            map.Wrong("train", "'checkpoint_every' does not go with scaffold, whose gradients are summed over the whole training; remove it");
+        }
     }
 
     private static JobSample? ReadSample(YamlMap map, int sites)

@@ -18,6 +18,7 @@ public static class Controllers
     {
         [FedAvg.Name] = static () => new FedAvg(),
         [FedBuff.Name] = static () => new FedBuff(),
+        [Scaffold.Name] = static () => new Scaffold(),
         [Cyclic.Name] = static () => new Cyclic(),
         [Evaluate.Name] = static () => new Evaluate(),
         [CrossSiteEvaluation.Name] = static () => new CrossSiteEvaluation(),

@@ -1,3 +1,4 @@
+using Tributary.Federation.Aggregation;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
 
@@ -25,8 +26,7 @@ public sealed class CrossSiteEvaluation : Controller
                 await ExchangeAsync(context, global, results, cancellationToken);
             }
 
-            GlobalModel received = global;
-            global = await context.SaveAsync(round, () => FedAvg.Average(received, results), cancellationToken);
+            global = await ServerUpdate.SaveAsync(context, round, global, results, cancellationToken);
         }
 
         await Evaluate.FinalAsync(context, global, cancellationToken);
