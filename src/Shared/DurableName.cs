@@ -4,8 +4,8 @@ using System.Runtime.InteropServices;
 namespace Tributary;
 
 /// <summary>
-/// Makes a file survive a loss of power under its final name. Compiled into the two rooms at the bottom that write files, neither of which
-/// knows the other.
+/// Makes a file or folder survive a loss of power under its final name. Compiled into the rooms at the bottom that write files, none of which
+/// knows another.
 /// </summary>
 internal static partial class DurableName
 {
@@ -13,6 +13,14 @@ internal static partial class DurableName
     public static void Rename(string from, string to)
     {
         File.Move(from, to, overwrite: true);
+        SyncFolder(Path.GetDirectoryName(Path.GetFullPath(to))!);
+    }
+
+    /// <summary>Renames a folder whose files are on disk already to a name that is free, and makes the rename durable.</summary>
+    public static void RenameFolder(string from, string to)
+    {
+        SyncFolder(from);
+        Directory.Move(from, to);
         SyncFolder(Path.GetDirectoryName(Path.GetFullPath(to))!);
     }
 

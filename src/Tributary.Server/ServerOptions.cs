@@ -1,3 +1,6 @@
+using System.Net;
+using Tributary.Provisioning;
+
 namespace Tributary.Server;
 
 /// <summary>How a server runs.</summary>
@@ -6,11 +9,20 @@ public sealed record ServerOptions
     /// <summary>The folder of its journal, models, messages and spool.</summary>
     public required string Folder { get; init; }
 
-    /// <summary>The loopback port it listens on; 0 for any that is free.</summary>
+    /// <summary>The port it listens on; 0 for any that is free.</summary>
     public int Port { get; init; }
 
-    /// <summary>The sites it knows: each site's name by the bearer token that it shows.</summary>
-    public required IReadOnlyDictionary<string, string> SiteByToken { get; init; }
+    /// <summary>
+    /// Its kit: it serves mutual TLS, and knows who asks by their certificates. Null for a server on loopback, without TLS, that knows sites by
+    /// tokens.
+    /// </summary>
+    public Kit? Kit { get; init; }
+
+    /// <summary>The machine's address that it listens on with a kit; null for all. Without a kit it is loopback always.</summary>
+    public IPAddress? Address { get; init; }
+
+    /// <summary>The sites it knows without a kit: each site's name by the bearer token that it shows.</summary>
+    public IReadOnlyDictionary<string, string> SiteByToken { get; init; } = new Dictionary<string, string>();
 
     /// <summary>The largest message it takes from a site, in bytes.</summary>
     public long MessageBytesMax { get; init; } = 1L << 40;

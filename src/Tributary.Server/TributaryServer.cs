@@ -1,19 +1,24 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Sockets;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Hosting.Server;
 using Microsoft.AspNetCore.Hosting.Server.Features;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Data.Sqlite;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Workflows;
+using Tributary.Provisioning;
 using Tributary.Server.Endpoints;
+using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
@@ -43,7 +48,7 @@ public sealed class TributaryServer : IAsyncDisposable
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
         {
             kestrel.AddServerHeader = false;
-            kestrel.Listen(IPAddress.Loopback, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            Listen(kestrel, options);
         });
         builder.Services.AddLargeBlocks();
         builder.Services.AddRoutingCore();
@@ -53,11 +58,22 @@ public sealed class TributaryServer : IAsyncDisposable
         _application.UseExceptionHandler();
         _application.UseStatusCodePages();
         _application.UseRouting();
-        SiteIdentity.Use(_application, options.SiteByToken);
+        VersionCheck.Use(_application);
+        if (options.Kit is { } kit)
+        {
+            SiteIdentity.UseCertificates(_application, kit.Trust, _application.Logger);
+        }
+        else
+        {
+            SiteIdentity.UseTokens(_application, options.SiteByToken);
+        }
+
+        RouteRoles.Use(_application);
         StepFaults.Use(_application, this);
-        TaskEndpoints.Map(_application, this, time);
-        ObjectEndpoints.Map(_application, this, time);
-        UploadEndpoints.Map(_application, this, time);
+        RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
+        TaskEndpoints.Map(sites, this, time);
+        ObjectEndpoints.Map(sites, this, time);
+        UploadEndpoints.Map(sites, this, time);
     }
 
     /// <summary>Where it listens.</summary>
@@ -89,6 +105,11 @@ public sealed class TributaryServer : IAsyncDisposable
         {
             await server.DisposeAsync();
             throw new IOException($"port {options.Port} is in use; choose another one, or 0 for any that is free", e);
+        }
+        catch (SocketException e)
+        {
+            await server.DisposeAsync();
+            throw new IOException($"cannot listen on {options.Address?.ToString() ?? "any address"}, port {options.Port}: {e.Message}; see 'address' and 'port' in server.yaml", e);
         }
         catch
         {
@@ -163,9 +184,36 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <summary>Whether a step waits for results, of a job that this server has not gone on with yet.</summary>
     internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Steps.Open is null or { Count: 0 } && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
 
+    /// <summary>Every address it answers at.</summary>
+    internal IEnumerable<RouteEndpoint> Endpoints => _application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
+
     internal JobRun? Find(string job) => _running.GetValueOrDefault(job);
 
     internal JobFolder FolderOf(string job) => new(Options.Folder, job);
+
+    private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
+    {
+        if (options.Kit is not { } kit)
+        {
+            kestrel.Listen(IPAddress.Loopback, options.Port, listen => listen.Protocols = HttpProtocols.Http1);
+            return;
+        }
+
+        var tls = new ServerTls(kit, kestrel.ApplicationServices.GetRequiredService<ILogger<ServerTls>>());
+        Action<ListenOptions> configure = listen =>
+        {
+            listen.Protocols = HttpProtocols.Http1;
+            tls.Use(listen);
+        };
+        if (options.Address is { } address)
+        {
+            kestrel.Listen(address, options.Port, configure);
+        }
+        else
+        {
+            kestrel.ListenAnyIP(options.Port, configure);
+        }
+    }
 
     private static TributaryServer Make(ServerOptions options, TimeProvider time, Action<ILoggingBuilder> logging)
     {

@@ -85,6 +85,11 @@ public sealed class FederationSimulation : IDisposable
                 _ = FilterPipeline.For(point, options.File.Job.Precision);
             }
 
+            foreach (JobFileSite site in options.File.Sites)
+            {
+                _ = FilterPipeline.For(FilterPoint.TaskResultOut, options.File.Job.Precision, FiltersOf(options, site.Name));
+            }
+
             model = ExchangedModel.Open(options);
             var trainers = new SiteTrainers(options, sites, model, ParallelOf(options), time);
             foreach (JobFileSite site in options.File.Sites)
@@ -184,6 +189,9 @@ public sealed class FederationSimulation : IDisposable
         model?.Dispose();
     }
 
+    private static IReadOnlyList<Filter> FiltersOf(SimulationOptions options, string site) =>
+        options.File.Sites.FirstOrDefault(file => file.Name == site) is { } file ? options.ResultFilters?.Invoke(file) ?? [] : [];
+
     private async Task<JobRecord> RunJobAsync(Action<JobEvent> report, CancellationToken cancellationToken)
     {
         var tokens = _executors.Keys.ToDictionary(_ => RandomNumberGenerator.GetHexString(32, lowercase: true), site => site, StringComparer.Ordinal);
@@ -192,7 +200,8 @@ public sealed class FederationSimulation : IDisposable
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using SemaphoreSlim? turns = Parallel < _executors.Count ? new SemaphoreSlim(Parallel) : null;
-        Task<JobRecord> job = server.RunJobAsync(Job, _model.Initial(_folder, cancellationToken), report, stop.Token);
+        Controller controller = _options.Workflow?.Invoke(Job) ?? Controllers.Create(Job.Workflow);
+        Task<JobRecord> job = server.RunJobAsync(Job, controller, _model.Initial(_folder, cancellationToken), report, stop.Token);
         Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, turns, stop.Token))];
         try
         {
@@ -210,7 +219,7 @@ public sealed class FederationSimulation : IDisposable
 
     private async Task RunAgentAsync(Uri server, string token, string site, SemaphoreSlim? turns, CancellationToken cancellationToken)
     {
-        var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token, Turns = turns };
+        var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token, Turns = turns, ResultFilters = FiltersOf(_options, site) };
         using var agent = new SiteAgent(options, _executors[site], _time, new Random(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(site)))));
         try
         {

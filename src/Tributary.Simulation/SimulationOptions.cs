@@ -1,5 +1,8 @@
+using Tributary.Federation.Filters;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
+using Tributary.Federation.Workflows;
+using Tributary.Site;
 
 namespace Tributary.Simulation;
 
@@ -32,4 +35,10 @@ public sealed record SimulationOptions
 
     /// <summary>Makes each site's executor; the trainer that the job names unless told otherwise.</summary>
     public Func<JobFileSite, Executor>? Executors { get; init; }
+
+    /// <summary>Makes the workflow; the one that the job names unless told otherwise.</summary>
+    public Func<Job, Controller>? Workflow { get; init; }
+
+    /// <summary>The filters that what a site sends goes through before it is encoded (<see cref="SiteOptions.ResultFilters"/>).</summary>
+    public Func<JobFileSite, IReadOnlyList<Filter>>? ResultFilters { get; init; }
 }

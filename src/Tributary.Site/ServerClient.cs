@@ -17,13 +17,16 @@ internal sealed class ServerClient : IDisposable
     public ServerClient(SiteOptions options)
     {
         _options = options;
-        Http = new HttpClient(new SocketsHttpHandler { PooledConnectionLifetime = TimeSpan.FromMinutes(10) })
+        Http = new HttpClient(new VersionHandler(ServerConnection.Open(options)))
         {
             BaseAddress = options.Server,
             // Uploads and long polls take as long as they take; what makes no progress is ended by its own rule.
             Timeout = Timeout.InfiniteTimeSpan,
         };
-        Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", options.Token);
+        if (options.Token is { } token)
+        {
+            Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
     }
 
     public HttpClient Http { get; }

@@ -1,5 +1,7 @@
 using System.Net;
 using System.Net.Sockets;
+using Microsoft.Extensions.Logging;
+using Tributary.Provisioning;
 
 namespace Tributary.Site;
 
@@ -7,11 +9,14 @@ namespace Tributary.Site;
 /// Asks the server again for as long as it is away, with growing waits. What it refuses is not asked again: waiting would not change
 /// the answer.
 /// </summary>
-internal sealed class ServerPatience(TimeProvider time, Random jitter)
+internal sealed partial class ServerPatience(TimeProvider time, Random jitter, ILogger logger)
 {
     private const int DoublingsMax = 16;
     private static readonly TimeSpan WaitFirst = TimeSpan.FromMilliseconds(200);
     private static readonly TimeSpan WaitMax = TimeSpan.FromSeconds(10);
+
+    // The reason that was logged last; null while the server answers.
+    private string? _away;
 
     public async Task<T> TryAsync<T>(Func<CancellationToken, Task<T>> ask, CancellationToken cancellationToken)
     {
@@ -19,11 +24,22 @@ internal sealed class ServerPatience(TimeProvider time, Random jitter)
         {
             try
             {
-                return await ask(cancellationToken);
+                T answer = await ask(cancellationToken);
+                if (Interlocked.Exchange(ref _away, null) is not null)
+                {
+                    LogBack(logger);
+                }
+
+                return answer;
             }
             catch (Exception e) when (IsTransient(e) && !cancellationToken.IsCancellationRequested)
             {
-                // Asked again below, for ever: a site's agent outlives the server's restarts.
+                // Asked again below, for ever: a site's agent outlives the server's restarts. The same reason is logged once.
+                string reason = Explain(e);
+                if (Interlocked.Exchange(ref _away, reason) != reason)
+                {
+                    LogAway(logger, reason);
+                }
             }
 
             await Task.Delay(WaitAfter(failures), time, cancellationToken);
@@ -48,6 +64,17 @@ internal sealed class ServerPatience(TimeProvider time, Random jitter)
         _ => false,
     };
 
+    /// <summary>What lies at the bottom of a failure: the layers above say only that there was one.</summary>
+    private static string Explain(Exception e)
+    {
+        Exception inmost = e;
+        for (; inmost is not CertificateRefusedException && inmost.InnerException is { } inner; inmost = inner)
+        {
+        }
+
+        return inmost == e ? e.Message : $"{e.Message.TrimEnd('.')}: {inmost.Message}";
+    }
+
     /// <summary>Half of the doubled wait is certain, half by chance, so that many sites do not come back at the same moment.</summary>
     private TimeSpan WaitAfter(int failures)
     {
@@ -60,4 +87,10 @@ internal sealed class ServerPatience(TimeProvider time, Random jitter)
 
         return (longest < WaitMax ? longest : WaitMax) * (0.5 + (0.5 * chance));
     }
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the server does not answer, and is asked again until it does: {Reason}")]
+    private static partial void LogAway(ILogger logger, string reason);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "the server answers again")]
+    private static partial void LogBack(ILogger logger);
 }

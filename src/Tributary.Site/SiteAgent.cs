@@ -39,7 +39,7 @@ public sealed class SiteAgent : IDisposable
         _time = time;
         _server = new ServerClient(options);
         _objects = new ObjectClient(_server.Http, options.Transfers, time, jitter);
-        _patience = new ServerPatience(time, jitter);
+        _patience = new ServerPatience(time, jitter, options.Logger);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
         _inbox = new Inbox(options.Folder);
     }
@@ -48,7 +48,8 @@ public sealed class SiteAgent : IDisposable
     /// Does tasks until it is cancelled. A task that cannot be done is reported to the server, and the next one awaited. While the
     /// server is away it is asked again.
     /// </summary>
-    /// <exception cref="HttpRequestException">The server refuses to speak with this site, as where it does not know the token.</exception>
+    /// <exception cref="HttpRequestException">The server refuses to speak with this site, as where it has been revoked.</exception>
+    /// <exception cref="VersionMismatchException">The server is of another major version.</exception>
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         while (true)
@@ -256,7 +257,7 @@ public sealed class SiteAgent : IDisposable
     {
         RequireSameTensors(received, trained);
         TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
-        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision).Apply(update);
+        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision, _options.ResultFilters).Apply(update);
         SafetensorsWriter message = MessageFile.Plan(encoded);
         IReadOnlyList<long> units = StreamingUnits.Ends(task.Job.Streaming, message);
         using StagedFile spool = StagedFile.Create(Path.Combine(_options.Folder, "result.safetensors"), message.Header.FileLength, units);

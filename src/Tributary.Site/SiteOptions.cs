@@ -1,3 +1,7 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
+using Tributary.Federation.Filters;
+using Tributary.Provisioning;
 using Tributary.Transport;
 
 namespace Tributary.Site;
@@ -14,8 +18,17 @@ public sealed record SiteOptions
     /// <summary>The server's address.</summary>
     public required Uri Server { get; init; }
 
-    /// <summary>The bearer token it shows.</summary>
-    public required string Token { get; init; }
+    /// <summary>Its kit: it shows the kit's certificate, and takes no server but the project's. Null for a server on loopback, without TLS.</summary>
+    public Kit? Kit { get; init; }
+
+    /// <summary>The bearer token it shows where it has no kit.</summary>
+    public string? Token { get; init; }
+
+    /// <summary>The proxy it goes out through; null for the one that the environment names (HTTPS_PROXY and NO_PROXY), if any.</summary>
+    public Uri? Proxy { get; init; }
+
+    /// <summary>Where it says that it is connected, or why not.</summary>
+    public ILogger Logger { get; init; } = NullLogger.Instance;
 
     /// <summary>The largest message or model it takes from the server, in bytes; a task with a larger one is refused before any of it is fetched.</summary>
     public long MessageBytesMax { get; init; } = 1L << 40;
@@ -31,6 +44,12 @@ public sealed record SiteOptions
     /// server is told meanwhile that the site lives. Null where the site is alone.
     /// </summary>
     public SemaphoreSlim? Turns { get; init; }
+
+    /// <summary>
+    /// The site's own filters, in order: whatever a job says, what the site sends goes through them, the weights or their change as the job
+    /// exchanges, before it is encoded. They take and give dense tensors.
+    /// </summary>
+    public IReadOnlyList<Filter> ResultFilters { get; init; } = [];
 
     /// <summary>How messages are moved, and when a transfer is given up as too slow.</summary>
     public TransferOptions Transfers { get; init; } = new();

@@ -23,4 +23,24 @@ public static class FloatStrips
         source.Read(tile, start * dtype.Size(), bytes.Bytes);
         DenseFloats.Widen(dtype, bytes.Bytes, values);
     }
+
+    /// <summary>All of a tensor's values in an array, widened to fp32: for small tensors.</summary>
+    /// <exception cref="ArgumentException">There is no tensor of that name.</exception>
+    public static float[] ReadFloats(this TensorSource source, string name)
+    {
+        int place = source.Manifest.IndexOf(name);
+        if (place < 0)
+        {
+            throw new ArgumentException($"There is no tensor '{name}' among the {source.Manifest.Count} here.", nameof(name));
+        }
+
+        TensorSpec spec = source.Manifest[place].Spec;
+        float[] values = new float[spec.ElementCount];
+        for (long tile = 0; tile < spec.TileCount; tile++)
+        {
+            source.ReadFloats(new Tile(place, tile), 0, values.AsSpan((int)(tile * Tile.ElementsMax), spec.TileElements(tile)));
+        }
+
+        return values;
+    }
 }

@@ -1,3 +1,4 @@
+using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 using Tributary.TestKit;
 

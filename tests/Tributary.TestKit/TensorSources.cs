@@ -17,12 +17,4 @@ public static class TensorSources
 
         return bytes;
     }
-
-    public static float[] ReadFloats(this TensorSource source, string name)
-    {
-        TensorSpec spec = source.Manifest[source.Manifest.IndexOf(name)].Spec;
-        float[] values = new float[spec.ElementCount];
-        DenseFloats.Widen(spec.DType, source.ReadTensor(name), values);
-        return values;
-    }
 }

@@ -13,6 +13,7 @@ internal static class CommandLine
             SimulateCommand.Create(),
             GenerateCommand.Create(),
             ModelCommand.Create(),
+            ProvisionCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);

@@ -1,7 +1,9 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
+using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Workflows;
+using Tributary.Provisioning;
 using Tributary.Simulation;
 using Tributary.Tensors;
 using Tributary.Training;
@@ -24,7 +26,7 @@ internal static partial class Failures
             Console.Error.WriteLine(Kinds().Replace(error.Message, match => match.Groups["type"].Value is "Int32" or "UInt64" ? "as a whole number" : "as a number"));
         }
 
-        Console.Error.WriteLine($"See 'tributary {string.Join(' ', Path(parsed.CommandResult))}--help'.");
+        Console.Error.WriteLine($"See 'tributary {string.Concat(Path(parsed.CommandResult).Reverse())}--help'.");
         return WrongUsage;
     }
 
@@ -50,7 +52,7 @@ internal static partial class Failures
 
     private static int? Code(Exception e) => e switch
     {
-        UsageException or JobFileException or TensorFormatException or ModelFormatException or TrainingDataException or ChatTemplateException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
+        UsageException or YamlFileException or ProvisioningException or TensorFormatException or ModelFormatException or TrainingDataException or ChatTemplateException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
         JobFailedException or IOException or UnauthorizedAccessException => Failed,
         _ => null,
     };

@@ -59,10 +59,14 @@ public sealed class FilterPipeline
     public FilterPoint Point { get; }
 
     /// <summary>The pipeline that a job's precision asks for at a point.</summary>
-    public static FilterPipeline For(FilterPoint point, JobPrecision precision) => point switch
+    /// <param name="point">The point.</param>
+    /// <param name="precision">The job's precision.</param>
+    /// <param name="own">A site's own filters, in order, where a result leaves it: they see the update before it is encoded.</param>
+    /// <exception cref="FilterMismatchException">A filter does not take what comes before it gives.</exception>
+    public static FilterPipeline For(FilterPoint point, JobPrecision precision, params IReadOnlyList<Filter> own) => point switch
     {
         FilterPoint.TaskDataOut => new FilterPipeline(point, new QuantizeFilter(Precision.Parse(precision.Task))),
-        FilterPoint.TaskResultOut => new FilterPipeline(point, new QuantizeFilter(Precision.Parse(precision.Result))),
+        FilterPoint.TaskResultOut => new FilterPipeline(point, [.. own, new QuantizeFilter(Precision.Parse(precision.Result))]),
         _ => new FilterPipeline(point, new DequantizeFilter()),
     };
 

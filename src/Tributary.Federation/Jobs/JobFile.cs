@@ -1,4 +1,5 @@
 using Tributary.Codecs;
+using Tributary.Configuration;
 using Tributary.Federation.Workflows;
 
 namespace Tributary.Federation.Jobs;
@@ -38,11 +39,11 @@ public sealed record JobFile
     /// <summary>Reads a job file.</summary>
     /// <param name="yaml">Its text.</param>
     /// <param name="name">What to call it in errors.</param>
-    /// <exception cref="JobFileException">Keys or values are wrong; the message lists all of them, each with its line.</exception>
+    /// <exception cref="YamlFileException">Keys or values are wrong; the message lists all of them, each with its line.</exception>
     public static JobFile Parse(string yaml, string name)
     {
-        var errors = new List<JobFileError>();
-        YamlMap map = YamlMap.Load(yaml, name, errors);
+        var errors = new List<YamlFileError>();
+        YamlMap map = YamlMap.Load(yaml, name, "samples/quickstart/job.yaml", errors);
         (JobFileSite[] sites, VirtualSites? virtualSites) = JobFileSites.Read(map);
         TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
@@ -71,7 +72,7 @@ public sealed record JobFile
 
         string? model = map.Text("model");
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers } : throw new JobFileException(name, errors);
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers } : throw new YamlFileException(name, errors);
     }
 
     private static JobPrecision? ReadPrecision(YamlMap map)

@@ -1,3 +1,4 @@
+using Tributary.Configuration;
 using Tributary.Federation.Workflows;
 
 namespace Tributary.Federation.Jobs;

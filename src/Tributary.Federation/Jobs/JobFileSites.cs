@@ -1,4 +1,5 @@
 using System.Globalization;
+using Tributary.Configuration;
 
 namespace Tributary.Federation.Jobs;
 

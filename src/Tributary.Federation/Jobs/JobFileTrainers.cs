@@ -1,3 +1,5 @@
+using Tributary.Configuration;
+
 namespace Tributary.Federation.Jobs;
 
 /// <summary>Reads the trainers that a job file for a simulation offers in its sites' name.</summary>

@@ -1,3 +1,5 @@
+using Tributary.Configuration;
+
 namespace Tributary.Federation.Jobs;
 
 /// <summary>Reads what has keys of its own under a job file's <c>train</c>.</summary>

@@ -3,6 +3,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Transport;
 
@@ -11,10 +12,10 @@ namespace Tributary.Server.Endpoints;
 /// <summary>The objects of a job's open step, for the sites that take part in it.</summary>
 internal static class ObjectEndpoints
 {
-    public static void Map(WebApplication application, TributaryServer server, TimeProvider time)
+    public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
     {
-        var handlers = new ObjectHandlers(new ServingOptions(), time, application.Services.GetRequiredService<ILogger<ObjectHandlers>>());
-        application.MapObject("v1/jobs/{job}/objects/{name}", handlers, context => ValueTask.FromResult(Find(context, server)));
+        var handlers = new ObjectHandlers(new ServingOptions(), time, routes.ServiceProvider.GetRequiredService<ILogger<ObjectHandlers>>());
+        routes.MapObject("v1/jobs/{job}/objects/{name}", handlers, context => ValueTask.FromResult(Find(context, server)));
     }
 
     private static ServedObject? Find(HttpContext context, TributaryServer server)

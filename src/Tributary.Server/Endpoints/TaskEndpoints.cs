@@ -9,6 +9,7 @@ using Tributary.Federation.Messages;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
+using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Storage;
 using Tributary.Tensors;

@@ -1,8 +1,10 @@
 using System.Globalization;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Transport;
 
@@ -16,11 +18,11 @@ internal static class UploadEndpoints
 {
     private const string Pattern = TaskEndpoints.StepPattern + "/uploads/{attempt:int}";
 
-    public static void Map(WebApplication application, TributaryServer server, TimeProvider time)
+    public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
     {
-        var handlers = new UploadHandlers(new ServingOptions(), time, application.Services.GetRequiredService<ILogger<UploadHandlers>>());
-        application.MapPost(Pattern, context => BeginAsync(context, server, handlers));
-        application.MapUpload(Pattern, handlers, context => ValueTask.FromResult(Find(context, server)));
+        var handlers = new UploadHandlers(new ServingOptions(), time, routes.ServiceProvider.GetRequiredService<ILogger<UploadHandlers>>());
+        routes.MapPost(Pattern, context => BeginAsync(context, server, handlers));
+        routes.MapUpload(Pattern, handlers, context => ValueTask.FromResult(Find(context, server)));
     }
 
     private static async Task BeginAsync(HttpContext context, TributaryServer server, UploadHandlers handlers)

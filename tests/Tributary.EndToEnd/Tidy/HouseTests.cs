@@ -13,15 +13,17 @@ public sealed partial class HouseTests
     /// <summary>What each room may reference; arrows point one way.</summary>
     private static readonly Dictionary<string, string[]> Arrows = new()
     {
+        ["Configuration"] = [],
+        ["Provisioning"] = ["Configuration"],
         ["Tensors"] = [],
         ["Codecs"] = ["Tensors"],
-        ["Federation"] = ["Tensors", "Codecs"],
+        ["Federation"] = ["Configuration", "Tensors", "Codecs"],
         ["Transport"] = [],
         ["Training"] = ["Tensors"],
-        ["Server"] = ["Tensors", "Codecs", "Federation", "Transport"],
-        ["Site"] = ["Tensors", "Codecs", "Federation", "Transport", "Training"],
+        ["Server"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport"],
+        ["Site"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training"],
         ["Simulation"] = ["Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site"],
-        ["Cli"] = ["Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site", "Simulation"],
+        ["Cli"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site", "Simulation"],
     };
 
     private static readonly string[] Tracked = GitFiles();

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Wire;
 
@@ -79,18 +80,18 @@ public sealed class JobFileAggregationTests
     [InlineData("server_optimizer: { name: diloco, momentum: -0.1 }", "'momentum' is '-0.1', but should be a number from 0 to 1")]
     [InlineData("server_optimizer: { name: fedadagrad, tau: 0 }", "'tau' is '0', but should be a number above 0 and below 1")]
     public void What_does_not_fit_is_refused_with_its_line_and_what_to_do(string line, string expected) =>
-        Should.Throw<JobFileException>(() => JobFile.Parse($"{Seven}\n{line}", "job.yaml")).Message.Split(Environment.NewLine).ShouldBe([$"job.yaml:3: {expected}"]);
+        Should.Throw<YamlFileException>(() => JobFile.Parse($"{Seven}\n{line}", "job.yaml")).Message.Split(Environment.NewLine).ShouldBe([$"job.yaml:3: {expected}"]);
 
     [Theory]
     [InlineData("min_sites: 6", "krum needs 7 updates (2 f + 3) to withstand 2 wrong ones, but there are 6; with 6, 'byzantine' is at most 1")]
     [InlineData("sample: 0.7", "krum needs 7 updates (2 f + 3) to withstand 2 wrong ones, but there are 5; with 5, 'byzantine' is at most 1")]
     public void A_round_may_be_smaller_than_the_job_and_has_to_do_for_the_reducer(string line, string expected) =>
-        Should.Throw<JobFileException>(() => JobFile.Parse($"{Seven}\n{line}\naggregation: {{ reducer: krum, byzantine: 2 }}", "job.yaml")).Message.ShouldBe($"job.yaml:4: {expected}");
+        Should.Throw<YamlFileException>(() => JobFile.Parse($"{Seven}\n{line}\naggregation: {{ reducer: krum, byzantine: 2 }}", "job.yaml")).Message.ShouldBe($"job.yaml:4: {expected}");
 
     [Fact]
     public void A_workflow_that_would_not_use_a_setting_refuses_it()
     {
-        string[] errors = Should.Throw<JobFileException>(() => JobFile.Parse($"{Seven}\nworkflow: cyclic\naggregation: median\nserver_optimizer: fedadam", "job.yaml"))
+        string[] errors = Should.Throw<YamlFileException>(() => JobFile.Parse($"{Seven}\nworkflow: cyclic\naggregation: median\nserver_optimizer: fedadam", "job.yaml"))
             .Message.Split(Environment.NewLine);
         errors.ShouldBe([
             "job.yaml:4: the workflow 'cyclic' takes no reducer but the mean; take fedavg, or the mean",

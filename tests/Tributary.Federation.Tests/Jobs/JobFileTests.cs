@@ -1,3 +1,4 @@
+using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 
 namespace Tributary.Federation.Tests.Jobs;
@@ -305,5 +306,5 @@ public sealed class JobFileTests
     }
 
     private static string[] Errors(string yaml) =>
-        Should.Throw<JobFileException>(() => JobFile.Parse(yaml, "job.yaml")).Message.Split(Environment.NewLine);
+        Should.Throw<YamlFileException>(() => JobFile.Parse(yaml, "job.yaml")).Message.Split(Environment.NewLine);
 }

@@ -1,4 +1,5 @@
 using System.Text.Json;
+using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Wire;
 
@@ -54,7 +55,7 @@ public sealed class TrainerOfferTests
     [InlineData("train: { options: { rank: 8 } }", "job.yaml:3: the trainer 'builtin' does not let a job set 'rank'; it allows none")]
     [InlineData("train: { command: [rm] }", "job.yaml:3: unknown key 'command'")]
     public void What_is_not_offered_is_refused_with_what_there_is(string train, string error) =>
-        Should.Throw<JobFileException>(() => JobFile.Parse(Start + train + "\n" + Offered, "job.yaml")).Message.ShouldStartWith(error);
+        Should.Throw<YamlFileException>(() => JobFile.Parse(Start + train + "\n" + Offered, "job.yaml")).Message.ShouldStartWith(error);
 
     [Theory]
     [InlineData("pytorch: {}", "'command' is missing: the program and its arguments")]
@@ -65,7 +66,7 @@ public sealed class TrainerOfferTests
     [InlineData("pytorch: { command: [a], environ: {} }", "unknown key 'environ'")]
     [InlineData("builtin: { command: [a] }", "'builtin' is the name of the trainer inside; give this one another")]
     public void A_wrong_offer_is_told_with_its_line(string offer, string error) =>
-        Should.Throw<JobFileException>(() => JobFile.Parse(Start + "trainers:\n  " + offer, "job.yaml")).Message.ShouldStartWith("job.yaml:4: " + error);
+        Should.Throw<YamlFileException>(() => JobFile.Parse(Start + "trainers:\n  " + offer, "job.yaml")).Message.ShouldStartWith("job.yaml:4: " + error);
 
     [Fact]
     public void What_travels_to_the_sites_has_the_choice_and_no_command()

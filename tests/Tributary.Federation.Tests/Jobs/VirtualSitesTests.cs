@@ -1,3 +1,4 @@
+using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 
 namespace Tributary.Federation.Tests.Jobs;
@@ -58,5 +59,5 @@ public sealed class VirtualSitesTests
     [InlineData("count: 2, data: all.jsonl, partition: { dirichlet: -1 }", "'dirichlet' is '-1', but should be a number above 0 and below 1000000000")]
     [InlineData("count: 2, data: all.jsonl, clinic: { data: c.jsonl }", "unknown key 'clinic'; known here: by, count, data, partition")]
     public void What_is_wrong_with_them_is_said_with_its_line(string sites, string expected) =>
-        Should.Throw<JobFileException>(() => JobFile.Parse($"name: demo\nsites: {{ {sites} }}", "job.yaml")).Message.ShouldBe($"job.yaml:2: {expected}");
+        Should.Throw<YamlFileException>(() => JobFile.Parse($"name: demo\nsites: {{ {sites} }}", "job.yaml")).Message.ShouldBe($"job.yaml:2: {expected}");
 }

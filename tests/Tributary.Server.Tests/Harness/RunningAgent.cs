@@ -1,4 +1,7 @@
+using Microsoft.Extensions.Logging;
+using Microsoft.Extensions.Logging.Abstractions;
 using Tributary.Federation.Tasks;
+using Tributary.Provisioning;
 using Tributary.Site;
 
 namespace Tributary.Server.Tests.Harness;
@@ -9,14 +12,17 @@ internal sealed class RunningAgent : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SiteAgent _agent;
 
-    public RunningAgent(string site, string folder, Uri server, Executor executor)
+    public RunningAgent(string site, string folder, Uri server, Executor executor, Kit? kit = null, Uri? proxy = null, ILogger? logger = null)
     {
         var options = new SiteOptions
         {
             Name = site,
             Folder = folder,
             Server = server,
-            Token = TestServer.TokenOf(site),
+            Token = kit is null ? TestServer.TokenOf(site) : null,
+            Kit = kit,
+            Proxy = proxy,
+            Logger = logger ?? NullLogger.Instance,
             ProgressInterval = TimeSpan.FromMilliseconds(20),
         };
         _agent = new SiteAgent(options, executor, TimeProvider.System, new Random(1));
@@ -28,7 +34,11 @@ internal sealed class RunningAgent : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await _stop.CancelAsync();
-        await Should.ThrowAsync<OperationCanceledException>(Ended);
+        if (!Ended.IsFaulted)
+        {
+            await Should.ThrowAsync<OperationCanceledException>(Ended);
+        }
+
         _agent.Dispose();
         _stop.Dispose();
     }

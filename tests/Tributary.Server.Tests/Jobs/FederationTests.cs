@@ -2,6 +2,7 @@ using System.Collections.Concurrent;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
 using Tributary.Server.Tests.Harness;
+using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 using Tributary.TestKit;
 

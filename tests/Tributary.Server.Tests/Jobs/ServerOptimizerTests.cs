@@ -26,7 +26,7 @@ public sealed class ServerOptimizerTests
         {
             await using RunningAgent one = server.Agent("a", new AddingExecutor(0.001f, 3));
             await using RunningAgent other = server.Agent("b", new AddingExecutor(0.004f, 5));
-            undisturbed = await File.ReadAllBytesAsync((await server.Run(job, initial).Job).LastModel, Cancel);
+            undisturbed = await File.ReadAllBytesAsync((await server.Run(job, initial).Job).LastModel!, Cancel);
         }
 
         await using TestServer restarted = await TestServer.StartAsync();
@@ -40,7 +40,7 @@ public sealed class ServerOptimizerTests
             (running, events) = restarted.Run(job, initial);
         }
 
-        (await File.ReadAllBytesAsync((await running).LastModel, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
+        (await File.ReadAllBytesAsync((await running).LastModel!, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
     }
 
     [Fact]
@@ -54,7 +54,7 @@ public sealed class ServerOptimizerTests
         JobRecord record = await server.Run(Models.Job("carried", "a", "b") with { ServerOptimizer = momentum }, initial).Job;
 
         // The mean change is 2 in each of three rounds, and half of a round's step goes on in the next: 2 + 3 + 3.5.
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 8.5f));
     }
 
@@ -68,7 +68,7 @@ public sealed class ServerOptimizerTests
         await using RunningAgent c = server.Agent("c", new AddingExecutor(2, 1));
         Job job = Models.Job("middle", "a", "b", "c") with { Aggregation = new JobAggregation(Reducer.Median, NormLimit: 0) };
         JobRecord record = await server.Run(job, initial).Job;
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 3));
     }
 }

@@ -3,20 +3,20 @@ using System.Text.Json;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
-namespace Tributary.Federation.Jobs;
+namespace Tributary.Configuration;
 
 /// <summary>
 /// A mapping of a YAML file that is read key by key. What is wrong is collected, with its line, so that a user sees all of it at once;
 /// keys that nobody asked for are wrong too.
 /// </summary>
-internal sealed class YamlMap
+public sealed class YamlMap
 {
     private readonly YamlMappingNode _node;
-    private readonly List<JobFileError> _errors;
+    private readonly List<YamlFileError> _errors;
     private readonly Dictionary<string, (YamlNode Key, YamlNode Value)> _values = new(StringComparer.Ordinal);
     private readonly HashSet<string> _known = new(StringComparer.Ordinal);
 
-    private YamlMap(YamlMappingNode node, List<JobFileError> errors)
+    private YamlMap(YamlMappingNode node, List<YamlFileError> errors)
     {
         _node = node;
         _errors = errors;
@@ -26,9 +26,16 @@ internal sealed class YamlMap
         }
     }
 
+    /// <summary>The keys that are there.</summary>
     public IReadOnlyCollection<string> Keys => _values.Keys;
 
-    public static YamlMap Load(string yaml, string name, List<JobFileError> errors)
+    /// <summary>Reads the text of a file; what is wrong with its values is added to <paramref name="errors"/> as they are read.</summary>
+    /// <param name="yaml">The text.</param>
+    /// <param name="name">What to call the file in errors.</param>
+    /// <param name="example">Where a file of that kind is to be seen.</param>
+    /// <param name="errors">What is wrong.</param>
+    /// <exception cref="YamlFileException">It is not one YAML mapping.</exception>
+    public static YamlMap Load(string yaml, string name, string example, List<YamlFileError> errors)
     {
         try
         {
@@ -41,14 +48,16 @@ internal sealed class YamlMap
         }
         catch (YamlException e)
         {
-            throw new JobFileException(name, [new JobFileError(e.Start.Line, $"not valid YAML: {e.InnerException?.Message ?? e.Message}")]);
+            throw new YamlFileException(name, [new YamlFileError(e.Start.Line, $"not valid YAML: {e.InnerException?.Message ?? e.Message}")]);
         }
 
-        throw new JobFileException(name, [new JobFileError(1, "should be one YAML document of keys and values; see samples/quickstart/job.yaml")]);
+        throw new YamlFileException(name, [new YamlFileError(1, $"should be one YAML document of keys and values; see {example}")]);
     }
 
+    /// <summary>Whether a key has keys and values of its own.</summary>
     public bool IsMap(string key) => _values.TryGetValue(key, out (YamlNode Key, YamlNode Value) pair) && pair.Value is YamlMappingNode;
 
+    /// <summary>The keys and values below a key; null where it is not there, or wrong.</summary>
     public YamlMap? Map(string key)
     {
         if (!Find(key, out YamlNode? node))
@@ -65,6 +74,7 @@ internal sealed class YamlMap
         return null;
     }
 
+    /// <summary>A text; null where it is not there, or wrong.</summary>
     public string? Text(string key)
     {
         if (!Find(key, out YamlNode? node))
@@ -123,6 +133,7 @@ internal sealed class YamlMap
         return null;
     }
 
+    /// <summary>A whole number in a range; null where it is not there, or wrong.</summary>
     public long? Integer(string key, long min, long max)
     {
         if (Text(key) is not { } text)
@@ -139,6 +150,7 @@ internal sealed class YamlMap
         return null;
     }
 
+    /// <summary>A number in a range, with its ends or without; null where it is not there, or wrong.</summary>
     public double? Number(string key, double min, double max, bool inclusive)
     {
         if (Text(key) is not { } text)
@@ -156,6 +168,7 @@ internal sealed class YamlMap
         return null;
     }
 
+    /// <summary>A word out of a few; null where it is not there, or wrong.</summary>
     public string? Choice(string key, IReadOnlyCollection<string> choices)
     {
         if (Text(key) is not { } text)
@@ -172,6 +185,7 @@ internal sealed class YamlMap
         return null;
     }
 
+    /// <summary>A member of an enumeration, in small letters; null where it is not there, or wrong.</summary>
     public T? Choice<T>(string key)
         where T : struct, Enum
     {
@@ -203,6 +217,7 @@ internal sealed class YamlMap
     /// <summary>Notes what is wrong with a key that is there, or with the whole where it is not.</summary>
     public void Wrong(string key, string message) => Add(_values.TryGetValue(key, out (YamlNode Key, YamlNode Value) pair) ? pair.Key : _node, message);
 
+    /// <summary>Notes the keys that nobody has asked for.</summary>
     public void RefuseOtherKeys()
     {
         foreach ((string key, (YamlNode node, _)) in _values)
@@ -243,5 +258,5 @@ internal sealed class YamlMap
         return found;
     }
 
-    private void Add(YamlNode node, string message) => _errors.Add(new JobFileError(node.Start.Line, message));
+    private void Add(YamlNode node, string message) => _errors.Add(new YamlFileError(node.Start.Line, message));
 }

@@ -1,6 +1,6 @@
 using System.Text.RegularExpressions;
 
-namespace Tributary.Federation.Jobs;
+namespace Tributary.Configuration;
 
 /// <summary>The names of jobs and sites. They become parts of addresses and of files' names, so they must not be able to be more.</summary>
 public static partial class JobName

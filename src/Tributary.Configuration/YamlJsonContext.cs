@@ -1,7 +1,7 @@
 using System.Text.Json.Nodes;
 using System.Text.Json.Serialization;
 
-namespace Tributary.Federation.Jobs;
+namespace Tributary.Configuration;
 
 /// <summary>How the values of <see cref="YamlJson"/> are written.</summary>
 [JsonSerializable(typeof(JsonNode))]

@@ -4,7 +4,7 @@ using System.Text.Json.Nodes;
 using YamlDotNet.Core;
 using YamlDotNet.RepresentationModel;
 
-namespace Tributary.Federation.Jobs;
+namespace Tributary.Configuration;
 
 /// <summary>YAML values as JSON ones: plain scalars by YAML 1.2's core schema (null, booleans, numbers), quoted ones as texts.</summary>
 internal static class YamlJson

@@ -1,0 +1,103 @@
+namespace Tributary.Provisioning;
+
+/// <summary>What is in a kit besides certificates and keys: texts that its owner reads and changes.</summary>
+internal static class KitTemplates
+{
+    public static string Configuration(Party party, ProjectFile project) => party.Role switch
+    {
+        PartyRole.Server => Server(project),
+        PartyRole.Site => Site(party, project),
+        _ => Client(party, project),
+    };
+
+    /// <summary>Starts a server or a site from wherever the kit lies.</summary>
+    public static string StartScript(Party party) => $$"""
+        #!/bin/sh
+        # Starts {{party}} of this kit. TRIBUTARY says where the program is, if it is not on the path.
+        set -eu
+        kit=$(cd "$(dirname "$0")" && pwd)
+        exec "${TRIBUTARY:-tributary}" {{Verb(party)}} start --kit "$kit" "$@"
+
+        """;
+
+    public static string Unit(Party party, ProjectFile project) => $"""
+        # Runs {party} of project {project.Name} as a service. Put the kit at /opt/tributary/{party.Name}, owned by a user
+        # 'tributary', and this file into /etc/systemd/system; then: systemctl enable --now {KitFiles.Unit(party)}
+        [Unit]
+        Description=Tributary {party} of {project.Name}
+        Wants=network-online.target
+        After=network-online.target
+
+        [Service]
+        User=tributary
+        WorkingDirectory=/opt/tributary/{party.Name}
+        ExecStart=/usr/local/bin/tributary {Verb(party)} start --kit /opt/tributary/{party.Name}
+        # It goes on where it was, however it ended. Exit code 2 is a wrong configuration, which no restart mends.
+        Restart=on-failure
+        RestartPreventExitStatus=2
+        RestartSec=5
+        # What it needs to write lies in its kit's folder; it gets nothing else, and no rights beyond its user's.
+        ProtectSystem=strict
+        ProtectHome=read-only
+        PrivateTmp=yes
+        ReadWritePaths=/opt/tributary/{party.Name}
+        NoNewPrivileges=yes
+        CapabilityBoundingSet=
+        LimitNOFILE=65536
+
+        [Install]
+        WantedBy=multi-user.target
+
+        """;
+
+    private static string Verb(Party party) => Party.Word(party.Role);
+
+    private static string Server(ProjectFile project) => $"""
+        # The server of project {project.Name}. Paths are relative to this file's folder.
+
+        # The address of this machine that it listens on; 'any' is all of them.
+        address: any
+
+        # The port that it listens on. Sites and administrators connect to {project.ServerUri}
+        port: {project.Port}
+
+        # Where its journal, models, messages and spool lie. Plan for the model's size a few times over.
+        folder: data
+
+        # The largest message that it takes from a site, in bytes.
+        message_bytes_max: 1_099_511_627_776
+
+        """;
+
+    private static string Site(Party party, ProjectFile project) => $"""
+        # Site {party.Name} of project {project.Name}. Paths are relative to this file's folder.
+
+        # The server's address. Its certificate has to be of this project's authority, and has to say this very name.
+        server: {Address(project)}
+
+        # Where received models and what a trainer keeps between rounds lie.
+        folder: data
+
+        # The proxy to go out through, with 'user:password@' where it asks for that. Without this line it is the one that the
+        # environment names (HTTPS_PROXY, with the exceptions of NO_PROXY), if any.
+        # proxy: http://proxy.example.org:3128
+
+        # The largest message or model that it takes from the server, in bytes; a task with a larger one is refused.
+        message_bytes_max: 1_099_511_627_776
+
+        """;
+
+    private static string Client(Party party, ProjectFile project) => $"""
+        # {party} of project {project.Name}.
+
+        # The server's address. Its certificate has to be of this project's authority, and has to say this very name.
+        server: {Address(project)}
+
+        # The proxy to go out through, with 'user:password@' where it asks for that. Without this line it is the one that the
+        # environment names (HTTPS_PROXY, with the exceptions of NO_PROXY), if any.
+        # proxy: http://proxy.example.org:3128
+
+        """;
+
+    private static string Address(ProjectFile project) => project.ServerUri.GetLeftPart(UriPartial.Authority);
+}

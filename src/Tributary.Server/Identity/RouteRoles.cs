@@ -1,0 +1,31 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
+using Tributary.Provisioning;
+using Tributary.Server.Endpoints;
+
+namespace Tributary.Server.Identity;
+
+/// <summary>
+/// Which roles an address is for. An address that says nothing is for nobody: a route that somebody adds without a rule answers 403 until it
+/// has one.
+/// </summary>
+internal static class RouteRoles
+{
+    /// <summary>Says for which roles endpoints are.</summary>
+    public static T ForRoles<T>(this T endpoints, params PartyRole[] roles)
+        where T : IEndpointConventionBuilder => endpoints.WithMetadata(new Rule(roles));
+
+    /// <summary>Refuses whom an address is not for; after routing, and after it is known who asks.</summary>
+    public static void Use(IApplicationBuilder application) => application.Use(async (context, next) =>
+    {
+        if (context.GetEndpoint() is { } endpoint && endpoint.Metadata.GetMetadata<Rule>()?.Roles.Contains(context.Party().Role) != true)
+        {
+            await Problem.WriteAsync(context, StatusCodes.Status403Forbidden, "not for this role", $"This address is not for {context.Party()}.");
+            return;
+        }
+
+        await next(context);
+    });
+
+    private sealed record Rule(IReadOnlyList<PartyRole> Roles);
+}

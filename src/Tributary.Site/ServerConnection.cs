@@ -1,0 +1,68 @@
+using System.Net;
+using System.Net.Security;
+using System.Security.Cryptography.X509Certificates;
+using Tributary.Provisioning;
+
+namespace Tributary.Site;
+
+/// <summary>
+/// A site's connections to the server. With a kit: TLS with the site's certificate, to a server whose own is of the project's CA, for a
+/// server, and for the very name in the address; through a proxy where there is one, which sees the encrypted bytes only.
+/// </summary>
+internal static class ServerConnection
+{
+    // So that a name which has come to mean another machine is looked up again.
+    private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
+
+    public static SocketsHttpHandler Open(SiteOptions options)
+    {
+        var handler = new SocketsHttpHandler { PooledConnectionLifetime = Lifetime };
+        if (options.Proxy is { } proxy)
+        {
+            handler.Proxy = new WebProxy(proxy) { Credentials = CredentialsOf(proxy) };
+        }
+
+        if (options.Kit is { } kit)
+        {
+            handler.SslOptions = Tls(kit, options.Server.Host);
+        }
+
+        return handler;
+    }
+
+    private static SslClientAuthenticationOptions Tls(Kit kit, string host) => new()
+    {
+        ClientCertificateContext = SslStreamCertificateContext.Create(kit.Certificate, additionalCertificates: null, offline: true),
+        EnabledSslProtocols = TlsVersion.Protocols,
+        AllowRenegotiation = false,
+        CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+        CertificateChainPolicy = kit.Trust.NewChainPolicy(PartyRole.Server),
+        RemoteCertificateValidationCallback = (_, certificate, _, errors) => IsServer(kit.Trust, certificate as X509Certificate2, host, errors),
+    };
+
+    /// <summary>What stands against it is thrown rather than answered: the reason is for whoever reads the site's log.</summary>
+    private static bool IsServer(ProjectTrust trust, X509Certificate2? certificate, string host, SslPolicyErrors errors)
+    {
+        if (certificate is null)
+        {
+            throw new CertificateRefusedException("the server shows no certificate");
+        }
+
+        // A list that cannot be used is said where the kit is opened; meanwhile the one before is in force.
+        _ = trust.Refresh();
+        Party party = trust.Require(certificate);
+        if (party.Role != PartyRole.Server)
+        {
+            throw new CertificateRefusedException($"what answers at {host} shows the certificate of {party}, which is no server");
+        }
+
+        return !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? true : throw new CertificateRefusedException(
+            $"the certificate of {party} does not name '{host}'; add it to the server's addresses in the project file and renew the certificate, or mend 'server' in site.yaml");
+    }
+
+    private static NetworkCredential? CredentialsOf(Uri proxy)
+    {
+        string[] parts = proxy.UserInfo.Split(':', 2);
+        return parts is [{ Length: > 0 } user, ..] ? new NetworkCredential(Uri.UnescapeDataString(user), parts.Length == 2 ? Uri.UnescapeDataString(parts[1]) : string.Empty) : null;
+    }
+}
