@@ -22,8 +22,6 @@ bench() {
 tributary model new --preset llama-3.2-1b --scale 0.035 --out "$folder/model-200MiB" >&2
 bench 200MiB-6-sites 200MiB --sites 6 --precision nf4
 bench 200MiB-64-sites 200MiB --sites 64 --precision nf4
-bench 200MiB-6-sites-fp32 200MiB --sites 6 --precision fp32
-bench 200MiB-64-sites-fp32 200MiB --sites 64 --precision fp32
 rm -rf "$folder/model-200MiB"
 
 tributary model new --preset llama-3.2-1b --scale 0.175 --out "$folder/model-1000MiB" >&2
