@@ -21,7 +21,7 @@ public enum Reducer
 /// <summary>What an update weighs in a mean.</summary>
 public enum UpdateWeights
 {
-    /// <summary>As many as it says it was trained on.</summary>
+    /// <summary>The records that it says it was trained on.</summary>
     Samples,
 
     /// <summary>As every other.</summary>
