@@ -6,19 +6,20 @@ namespace Tributary.Server;
 
 /// <summary>What the journal says of a job that has ended.</summary>
 /// <param name="Steps">Its steps, in order.</param>
-/// <param name="Results">The results that counted, by round, step and site.</param>
+/// <param name="Results">The results that came, by round, step and site.</param>
+/// <param name="Parts">How every site's part in every step ended, by round, step and site.</param>
 /// <param name="Models">Its global models, by round; their files are there for the last and the best.</param>
 /// <param name="BestRound">The round of the model with the lowest held-out loss; 0 is the initial one.</param>
-/// <param name="LastModel">The last model's weights: a safetensors file.</param>
+/// <param name="LastModel">The last model's weights: a safetensors file; null where that is the initial one.</param>
 /// <param name="BestModel">The best model's weights; null where that is the initial one.</param>
 public sealed record JobRecord(
-    IReadOnlyList<StepRow> Steps, IReadOnlyList<ResultRow> Results, IReadOnlyList<ModelRow> Models, int BestRound, string LastModel, string? BestModel)
+    IReadOnlyList<StepRow> Steps, IReadOnlyList<ResultRow> Results, IReadOnlyList<PartRow> Parts, IReadOnlyList<ModelRow> Models, int BestRound, string? LastModel, string? BestModel)
 {
     internal static JobRecord Read(Journal journal, JobFolder folder, Job job)
     {
         IReadOnlyList<ModelRow> models = journal.Models(job.Name);
         int best = JobRun.Best(models);
         return new JobRecord(
-            journal.Steps(job.Name), journal.Results(job.Name), models, best, folder.Model(models[^1].Round), best == 0 ? null : folder.Model(best));
+            journal.Steps(job.Name), journal.Results(job.Name), journal.Parts(job.Name), models, best, models[^1].Round == 0 ? null : folder.Model(models[^1].Round), best == 0 ? null : folder.Model(best));
     }
 }

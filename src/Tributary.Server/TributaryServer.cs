@@ -35,7 +35,7 @@ public sealed class TributaryServer : IAsyncDisposable
     private readonly TimeProvider _time;
     // Jobs that ended without a word in the journal, as where its disk is full.
     private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
-    private TaskCompletionSource _stepOpened = new(TaskCreationOptions.RunContinuationsAsynchronously);
+    private readonly Signal _stepOpened = new();
 
     private TributaryServer(ServerOptions options, FolderLock folder, Journal journal, TimeProvider time, Action<ILoggingBuilder> logging)
     {
@@ -83,7 +83,7 @@ public sealed class TributaryServer : IAsyncDisposable
 
     internal Journal Journal { get; }
 
-    internal Task StepOpened => Volatile.Read(ref _stepOpened).Task;
+    internal Task StepOpened => _stepOpened.Next;
 
     internal IEnumerable<JobRun> Running => _running.Values;
 
@@ -150,7 +150,7 @@ public sealed class TributaryServer : IAsyncDisposable
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        using var run = new JobRun(job, initial, folder, Journal, _time, report) { StepOpened = SignalStepOpened };
+        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set);
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");
@@ -182,7 +182,7 @@ public sealed class TributaryServer : IAsyncDisposable
     }
 
     /// <summary>Whether a step waits for results, of a job that this server has not gone on with yet.</summary>
-    internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Open is null && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
+    internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Steps.Open is null or { Count: 0 } && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
 
     /// <summary>Every address it answers at.</summary>
     internal IEnumerable<RouteEndpoint> Endpoints => _application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
@@ -244,7 +244,4 @@ public sealed class TributaryServer : IAsyncDisposable
             _ended[job.Name] = true;
         }
     }
-
-    private void SignalStepOpened() =>
-        Interlocked.Exchange(ref _stepOpened, new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously)).TrySetResult();
 }

@@ -11,6 +11,7 @@ using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server;
 using Tributary.Simulation.Reports;
+using Tributary.Simulation.Sites;
 using Tributary.Site;
 using Tributary.Site.Processes;
 using Tributary.Tensors;
@@ -27,14 +28,19 @@ namespace Tributary.Simulation;
 public sealed class FederationSimulation : IDisposable
 {
     private readonly SimulationOptions _options;
+    private readonly SimulatedSites _sites;
+    private readonly string _run;
     private readonly ExchangedModel _model;
     private readonly SortedDictionary<string, Executor> _executors;
     private readonly RunFolder _folder;
     private readonly TimeProvider _time;
 
-    private FederationSimulation(SimulationOptions options, ExchangedModel model, SortedDictionary<string, Executor> executors, TimeProvider time)
+    private FederationSimulation(
+        SimulationOptions options, string run, SimulatedSites sites, ExchangedModel model, SortedDictionary<string, Executor> executors, TimeProvider time)
     {
         _options = options;
+        _run = run;
+        _sites = sites;
         _model = model;
         _executors = executors;
         _time = time;
@@ -47,6 +53,14 @@ public sealed class FederationSimulation : IDisposable
     /// <summary>The model it starts from: what travels.</summary>
     public ModelSummary Model => _model.Summary;
 
+    /// <summary>How many sites work at once.</summary>
+    public int Parallel => ParallelOf(_options);
+
+    /// <summary>The fewest and the most records of a virtual site; null where each site has a file of its own.</summary>
+    public (int Least, int Most)? RecordsShared => _sites.Records is null
+        ? null
+        : (Job.Sites.Min(site => _sites.ShareOf(site)!.Count), Job.Sites.Max(site => _sites.ShareOf(site)!.Count));
+
     /// <summary>Whether a run may use its output folder: it is new, or holds the same run, cut short.</summary>
     public static bool MayRun(SimulationOptions options) => RunFolder.Refuse(options.OutFolder, Describe(options)) is null;
 
@@ -54,11 +68,14 @@ public sealed class FederationSimulation : IDisposable
     /// <exception cref="UsageException">Model, data or output folder cannot be used; the message names file and line.</exception>
     public static FederationSimulation Prepare(SimulationOptions options, TimeProvider time)
     {
-        if (RunFolder.Refuse(options.OutFolder, Describe(options)) is { } reason)
+        string run = Describe(options);
+        if (RunFolder.Refuse(options.OutFolder, run) is { } reason)
         {
             throw new UsageException(reason);
         }
 
+        SimulatedSites sites = SimulatedSites.Of(options);
+        options = options with { File = sites.JobFile };
         ExchangedModel? model = null;
         var executors = new SortedDictionary<string, Executor>(StringComparer.Ordinal);
         try
@@ -69,12 +86,13 @@ public sealed class FederationSimulation : IDisposable
             }
 
             model = ExchangedModel.Open(options);
+            var trainers = new SiteTrainers(options, sites, model, ParallelOf(options), time);
             foreach (JobFileSite site in options.File.Sites)
             {
-                executors.Add(site.Name, options.Executors?.Invoke(site) ?? MakeTrainer(options, site, model, time));
+                executors.Add(site.Name, options.Executors?.Invoke(site) ?? trainers.Make(site));
             }
 
-            return new FederationSimulation(options, model, executors, time);
+            return new FederationSimulation(options, run, sites, model, executors, time);
         }
         catch (Exception e)
         {
@@ -95,7 +113,8 @@ public sealed class FederationSimulation : IDisposable
     /// <exception cref="IOException">The port is in use, or a file cannot be written.</exception>
     public async Task<RunSummary> RunAsync(Action<JobEvent> report, CancellationToken cancellationToken)
     {
-        _folder.Begin(Describe(_options));
+        _folder.Begin(_run);
+        WriteShares();
         DateTimeOffset started = _time.GetUtcNow();
         long start = Stopwatch.GetTimestamp();
         using var metrics = new MetricsFile(_folder.Metrics, _time);
@@ -118,7 +137,8 @@ public sealed class FederationSimulation : IDisposable
     {
         job = JsonSerializer.SerializeToElement(options.File.Job, WireJson.Default.Job),
         model = Directory.Exists(options.ModelFolder) ? Directory.GetFiles(options.ModelFolder).Order(StringComparer.Ordinal).Select(Fingerprint) : [],
-        sites = options.File.Sites.Select(site => new
+        shared = options.File.Virtual is { } made ? new { made, data = Fingerprint(Path.Combine(options.DataFolder, made.Data)) } : null,
+        sites = options.File.Virtual is not null ? [] : options.File.Sites.Select(site => new
         {
             site.Name,
             site.Records,
@@ -134,51 +154,24 @@ public sealed class FederationSimulation : IDisposable
         return file.Exists ? $"{file.FullName} {file.Length} {file.LastWriteTimeUtc:O}" : file.FullName;
     }
 
-    private static Executor MakeTrainer(SimulationOptions options, JobFileSite site, ExchangedModel model, TimeProvider time)
+    private static int ParallelOf(SimulationOptions options)
     {
-        string data = Path.Combine(options.DataFolder, site.Data);
-        if (!File.Exists(data))
+        int sites = options.File.Sites.Count;
+        return Math.Min(sites, options.Parallel ?? (options.File.Virtual is null ? sites : Environment.ProcessorCount));
+    }
+
+    private void WriteShares()
+    {
+        if (_sites.Records is null)
         {
-            throw new UsageException($"{data}: the records of site '{site.Name}' are not there; mend 'data' in the job file, or say with --data where its files lie");
+            return;
         }
 
-        string? heldOutPath = site.HeldOut is { } heldOut ? Path.Combine(options.DataFolder, heldOut) : null;
-        Job job = model.Job;
-        if (TrainerOffer.Refuse(job.Train, options.File.Trainers) is { } refusal)
+        _sites.WriteTable(_folder.Sites);
+        foreach (string site in _executors.Where(executor => executor.Value is ProcessTrainer).Select(executor => executor.Key))
         {
-            throw new UsageException(refusal);
+            _sites.WriteShare(site, RunFolder.TrainerRecords(_options.OutFolder, site));
         }
-
-        if (options.File.Trainers.FirstOrDefault(offer => offer.Name == job.Train.Trainer) is not { } offer)
-        {
-            var place = new BuiltinTrainerOptions
-            {
-                Site = site.Name,
-                ModelFolder = options.ModelFolder,
-                Base = model.Frozen,
-                DataPath = data,
-                RecordsMax = site.Records,
-                HeldOutPath = heldOutPath,
-                WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
-                Threads = Math.Max(1, Environment.ProcessorCount / options.File.Sites.Count),
-            };
-            return new BuiltinTrainer(place, job);
-        }
-
-        return new ProcessTrainer(
-            offer,
-            new TrainerPlace
-            {
-                Site = site.Name,
-                WorkingFolder = options.TrainerFolder,
-                TaskFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
-                Checkpoint = options.ModelFolder,
-                Data = data,
-                RecordsMax = site.Records,
-                HeldOutPath = heldOutPath,
-                LogPath = RunFolder.TrainerLog(options.OutFolder, site.Name),
-            },
-            time);
     }
 
     private static void Release(ExchangedModel? model, SortedDictionary<string, Executor> executors)
@@ -198,8 +191,9 @@ public sealed class FederationSimulation : IDisposable
         await using TributaryServer server = await TributaryServer.StartAsync(serverOptions, _time, static _ => { }, cancellationToken);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        using SemaphoreSlim? turns = Parallel < _executors.Count ? new SemaphoreSlim(Parallel) : null;
         Task<JobRecord> job = server.RunJobAsync(Job, _model.Initial(_folder, cancellationToken), report, stop.Token);
-        Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, stop.Token))];
+        Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, turns, stop.Token))];
         try
         {
             Task ended = await Task.WhenAny([job, .. agents]);
@@ -214,9 +208,9 @@ public sealed class FederationSimulation : IDisposable
         }
     }
 
-    private async Task RunAgentAsync(Uri server, string token, string site, CancellationToken cancellationToken)
+    private async Task RunAgentAsync(Uri server, string token, string site, SemaphoreSlim? turns, CancellationToken cancellationToken)
     {
-        var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token };
+        var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token, Turns = turns };
         using var agent = new SiteAgent(options, _executors[site], _time, new Random(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(site)))));
         try
         {

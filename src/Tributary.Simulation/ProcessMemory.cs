@@ -3,10 +3,17 @@ using System.Globalization;
 
 namespace Tributary.Simulation;
 
-/// <summary>How much memory this process has taken.</summary>
+/// <summary>How much memory this process has taken, and how much there is.</summary>
 internal static class ProcessMemory
 {
     private const string StatusPath = "/proc/self/status";
+
+    /// <summary>The machine's memory that programs can have without swapping, in bytes; as Linux tells it.</summary>
+    public static long AvailableBytes()
+    {
+        string line = File.ReadLines("/proc/meminfo").First(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal));
+        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+    }
 
     /// <summary>The peak resident set in bytes: VmHWM where the system tells it.</summary>
     public static long PeakBytes()

@@ -30,11 +30,17 @@ internal sealed class RunFolder
 
     public string Site(string name) => Path.Combine(_root, "state", "sites", name);
 
+    /// <summary>What records virtual sites have.</summary>
+    public string Sites => Path.Combine(_root, "sites.json");
+
     /// <summary>What a site's trainer writes on stderr.</summary>
     public static string TrainerLog(string root, string site) => Path.Combine(root, "logs", site + ".log");
 
     /// <summary>Where the trainer of a site puts its models and keeps what it needs later; gone with the state.</summary>
     public static string TrainerWork(string root, string site) => Path.Combine(root, "state", "trainers", site);
+
+    /// <summary>The records of a virtual site for a program that reads a file; gone with the state.</summary>
+    public static string TrainerRecords(string root, string site) => Path.Combine(root, "state", "records", site + ".jsonl");
 
     /// <summary>
     /// Whether a run may use a folder: it is new, or holds the same run (same job, model and data), cut short. Otherwise says why not.

@@ -24,6 +24,12 @@ public sealed record SimulationOptions
     /// <summary>The server's loopback port; 0 for any that is free.</summary>
     public int Port { get; init; }
 
+    /// <summary>
+    /// How many sites work at once, at least 1; the others wait for their turn. Null for as many as the machine has cores where they are made of
+    /// one file, and for all where each has its own.
+    /// </summary>
+    public int? Parallel { get; init; }
+
     /// <summary>Makes each site's executor; the trainer that the job names unless told otherwise.</summary>
     public Func<JobFileSite, Executor>? Executors { get; init; }
 }

@@ -1,5 +1,7 @@
 using Tributary.Federation.Jobs;
+using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
+using Tributary.Federation.Workflows;
 using Tributary.Server;
 using Tributary.Server.Storage;
 using Tributary.Simulation.Reports;
@@ -26,12 +28,13 @@ internal static class Summary
             Version = typeof(Summary).Assembly.GetName().Version!.ToString(3),
             Model = model,
             Base = exchanged.Base,
-            Sites = [.. record.Results.Where(result => result is { Round: 1, Step: 0 }).Select(SiteOf)],
+            Sites = [.. job.Sites.Select(site => SiteOf(site, record))],
             InitialLoss = record.Models[0].Loss!.Value,
             FinalLoss = record.Models[^1].Loss!.Value,
-            BestLoss = record.Models.Min(row => row.Loss!.Value),
+            BestLoss = record.Models.Min(row => row.Loss)!.Value,
             BestRound = record.BestRound,
             Rounds = [.. record.Models.Skip(1).Select(row => RoundOf(row, record))],
+            CrossSite = job.Workflow == CrossSiteEvaluation.Name ? CrossSite(job.Rounds, record) : [],
             BytesDown = record.Results.Sum(result => (long)Metric(result, MetricNames.BytesDown)),
             BytesUp = record.Results.Sum(result => (long)Metric(result, MetricNames.BytesUp)),
             Fp32BytesDown = record.Results.Count * model.Fp32Bytes,
@@ -42,11 +45,20 @@ internal static class Summary
         };
     }
 
-    private static SiteSummary SiteOf(ResultRow result) => new(
-        result.Site,
-        (int)Metric(result, MetricNames.TrainRecords),
-        (int)Metric(result, MetricNames.HeldOutRecords),
-        (int)Metric(result, MetricNames.TruncatedRecords));
+    /// <summary>A site as its first result shows it: one that never returned any has no records that are known.</summary>
+    private static SiteSummary SiteOf(string site, JobRecord record) => record.Results.FirstOrDefault(result => result.Site == site) is { } result
+        ? new SiteSummary(
+            site, (int)Metric(result, MetricNames.TrainRecords), (int)Metric(result, MetricNames.HeldOutRecords), (int)Metric(result, MetricNames.TruncatedRecords))
+        : new SiteSummary(site, 0, 0, 0);
+
+    /// <summary>The matrix: a step for each site's model, in the order of the sites whose updates counted.</summary>
+    private static IReadOnlyList<CrossSiteRow> CrossSite(int round, JobRecord record)
+    {
+        IEnumerable<string> models = record.Parts.Where(part => part.Round == round && part is { Step: 0, State: SiteState.Counted }).Select(part => part.Site);
+        return [.. models.Select((model, place) => new CrossSiteRow(model, record.Results
+            .Where(result => result.Round == round && result.Step == place + 1)
+            .ToDictionary(result => result.Site, result => Metric(result, MetricNames.ReceivedLoss), StringComparer.Ordinal)))];
+    }
 
     private static RoundSummary RoundOf(ModelRow model, JobRecord record)
     {
@@ -55,13 +67,18 @@ internal static class Summary
         double encodeSeconds = steps.Sum(step => step.EncodeSeconds);
         return new RoundSummary(
             model.Round,
-            model.Loss!.Value,
+            model.Loss,
             (model.Saved - steps[0].Opened).TotalSeconds,
             encodeSeconds,
             model.MergeSeconds,
             results.Sum(result => (long)Metric(result, MetricNames.BytesDown)),
             results.Sum(result => (long)Metric(result, MetricNames.BytesUp)),
-            [.. results.Select(PartOf)]);
+            [.. results.Where(result => result.Digest is not null).Select(PartOf)])
+        {
+            LeftOut = [.. record.Parts
+                .Where(part => part.Round == model.Round && part.State is not (SiteState.Counted or SiteState.NotDrawn))
+                .Select(part => new LeftOutSite(part.Site, part.State.ToString().ToLowerInvariant(), part.Reason!))],
+        };
     }
 
     private static SiteRoundSummary PartOf(ResultRow result) => new(

@@ -14,4 +14,13 @@ public sealed class UsageException : Exception
         : base(message, inner)
     {
     }
+
+    /// <summary>Throws where something does not hold.</summary>
+    internal static void Require(bool holds, string otherwise)
+    {
+        if (!holds)
+        {
+            throw new UsageException(otherwise);
+        }
+    }
 }

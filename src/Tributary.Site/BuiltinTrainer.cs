@@ -1,8 +1,11 @@
 using System.Diagnostics;
 using System.Security.Cryptography;
 using System.Text;
+using Tributary.Federation.Aggregation;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
+using Tributary.Federation.Workflows;
+using Tributary.Tensors;
 using Tributary.Training;
 
 namespace Tributary.Site;
@@ -20,6 +23,8 @@ public sealed class BuiltinTrainer : Executor
     private readonly TrainerFolder _folder;
     private TrainableModel? _model;
     private FrozenBase? _ownBase;
+    private TrainingFiles? _trainedWith;
+    private LocalControl? _control;
 
     /// <summary>Reads the site's records, so that what is wrong with them is known before a job starts.</summary>
     /// <param name="options">The site's side of it.</param>
@@ -30,19 +35,12 @@ public sealed class BuiltinTrainer : Executor
     {
         _options = options;
         _folder = new TrainerFolder(options.WorkFolder, job.Name);
-        _config = LlamaConfig.Load(options.ModelFolder);
-        Tokenizer tokenizer = LoadTokenizer(options.ModelFolder, _config);
-        if (job.Train.SequenceLength > _config.PositionsMax)
-        {
-            throw new ModelFormatException(
-                $"train.sequence_length is {job.Train.SequenceLength}, but {options.ModelFolder}/config.json allows at most {_config.PositionsMax} (max_position_embeddings)");
-        }
-
-        ChatTemplate? template = job.Train.Template == RecordTemplate.Chat ? ChatTemplate.Load(options.ModelFolder, tokenizer) : null;
-        InstructionDataset all = InstructionDataset.Load(options.DataPath, tokenizer, job.Train.SequenceLength, options.RecordsMax, template);
+        RecordReader reader = options.Reader ?? new RecordReader(options.ModelFolder, job.Train);
+        _config = reader.Config;
+        InstructionDataset all = options.Records ?? reader.Read(options.DataPath, options.RecordsMax);
         if (options.HeldOutPath is { } heldOut)
         {
-            (_train, _heldOut) = (all, InstructionDataset.Load(heldOut, tokenizer, job.Train.SequenceLength, template: template));
+            (_train, _heldOut) = (all, reader.Read(heldOut));
         }
         else if (all.Count < 2)
         {
@@ -72,36 +70,39 @@ public sealed class BuiltinTrainer : Executor
     }
 
     /// <inheritdoc/>
+    public override void EndTask()
+    {
+        if (_options.TakesTurns)
+        {
+            _model?.Dispose();
+            _model = null;
+            _control?.Dispose();
+            _control = null;
+        }
+    }
+
+    /// <inheritdoc/>
     protected override void Dispose(bool disposing)
     {
         _model?.Dispose();
+        _control?.Dispose();
         _ownBase?.Dispose();
         base.Dispose(disposing);
     }
 
-    private static Tokenizer LoadTokenizer(string modelFolder, LlamaConfig config)
-    {
-        Tokenizer tokenizer = Tokenizer.Load(modelFolder);
-        try
-        {
-            tokenizer.RequireFits(config);
-            return tokenizer;
-        }
-        catch (ModelFormatException e)
-        {
-            throw new ModelFormatException($"{modelFolder}: {e.Message}", e);
-        }
-    }
-
     private TaskResult Execute(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
+        // The last round's result may be read until now.
+        _control?.Dispose();
+        _control = null;
+        TensorSource weights = JoinedSource.ModelOf(task.Model, Scaffold.ControlPrefix);
         if (_model is null)
         {
-            _model = task.Job.Train.Lora is { } lora ? LoadAdapters(lora, task, cancellationToken) : LlamaModel.Load(_config, task.Model);
+            _model = task.Job.Train.Lora is { } lora ? LoadAdapters(lora, weights, cancellationToken) : LlamaModel.Load(_config, weights);
         }
         else
         {
-            _model.CopyFrom(task.Model);
+            _model.CopyFrom(weights);
         }
 
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal)
@@ -123,19 +124,31 @@ public sealed class BuiltinTrainer : Executor
                 EvaluationResult trained = Evaluate(metrics, progress, cancellationToken);
                 metrics[MetricNames.LocalLoss] = trained.MeanLoss;
                 metrics[MetricNames.LocalPerplexity] = trained.Perplexity;
-                return new TaskResult(_model.Weights, _train.Count, metrics);
+                return new TaskResult(Result(task), _train.Count, metrics);
             default:
                 throw new TaskFailedException($"the built-in trainer knows no task '{task.Name}'; it knows {TaskNames.Train} and {TaskNames.Evaluate}");
         }
     }
 
+    /// <summary>The trained weights, and with SCAFFOLD beside them the control variate that was received, moved as far as this site's own has.</summary>
+    private TensorSource Result(TaskData task)
+    {
+        if (_trainedWith?.Control is not { } control)
+        {
+            return _model!.Weights;
+        }
+
+        _control = new LocalControl(control);
+        return new JoinedSource(_model!.Weights, new AppliedDelta(control.Global, _control.Change), Scaffold.ControlPrefix);
+    }
+
     /// <summary>Puts the adapters beside this site's base, if that is the one they are for.</summary>
-    private LoraModel LoadAdapters(JobLora lora, TaskData task, CancellationToken cancellationToken)
+    private LoraModel LoadAdapters(JobLora lora, TensorSource adapters, CancellationToken cancellationToken)
     {
         FrozenBase known = _options.Base ?? (_ownBase ??= FrozenBase.Load(_options.ModelFolder, cancellationToken));
         AdapterBase.Require(lora, known.Folder, known.Digest);
         var config = new LoraConfig { Rank = lora.Rank, Alpha = lora.Alpha, Targets = lora.Targets, Dropout = lora.Dropout };
-        return LoraModel.Load(known.Model, config, task.Model);
+        return LoraModel.Load(known.Model, config, adapters);
     }
 
     private EvaluationResult Evaluate(Dictionary<string, double> metrics, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
@@ -153,6 +166,7 @@ public sealed class BuiltinTrainer : Executor
     {
         TrainingOptions options = OptionsOf(task);
         TrainingFiles files = _folder.Begin(task);
+        _trainedWith = files;
         long start = Stopwatch.GetTimestamp();
         try
         {

@@ -21,6 +21,12 @@ public sealed record BuiltinTrainerOptions
     /// <summary>The site's records, JSONL.</summary>
     public required string DataPath { get; init; }
 
+    /// <summary>What reads records for this model and job, shared with others; null to make one.</summary>
+    public RecordReader? Reader { get; init; }
+
+    /// <summary>The site's records where they are read already, as those of many sites in one file are; null to read them.</summary>
+    public InstructionDataset? Records { get; init; }
+
     /// <summary>Take only the first so many of them; null for all.</summary>
     public int? RecordsMax { get; init; }
 
@@ -29,6 +35,9 @@ public sealed record BuiltinTrainerOptions
 
     /// <summary>The folder for checkpoints and for the optimizer's state between rounds; made where a job asks for these.</summary>
     public required string WorkFolder { get; init; }
+
+    /// <summary>Whether sites take turns in one process, so that the model's memory is given back after each task and not kept for the next.</summary>
+    public bool TakesTurns { get; init; }
 
     /// <summary>The threads to train with.</summary>
     public int Threads { get; init; } = 1;

@@ -87,7 +87,7 @@ public sealed partial class SiteAgent : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, progress.StepGone);
         try
         {
-            await WorkAsync(task, progress, either.Token);
+            await InTurnAsync(task, progress, either.Token);
             LogSent(_options.Logger, task.Name, task.Round, task.Job.Name);
         }
         catch (Exception) when (progress.StepGone.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -116,6 +116,20 @@ public sealed partial class SiteAgent : IDisposable
         catch (StepGoneException)
         {
             // Another site failed first, or the job was ended.
+        }
+    }
+
+    private async Task InTurnAsync(TaskDocument task, ProgressReporter progress, CancellationToken cancellationToken)
+    {
+        await (_options.Turns?.WaitAsync(cancellationToken) ?? Task.CompletedTask);
+        try
+        {
+            await WorkAsync(task, progress, cancellationToken);
+        }
+        finally
+        {
+            _executor.EndTask();
+            _options.Turns?.Release();
         }
     }
 

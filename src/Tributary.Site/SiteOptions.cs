@@ -38,6 +38,12 @@ public sealed record SiteOptions
     /// <summary>How often the server is told how far a task has come; also the sign that the site lives.</summary>
     public TimeSpan ProgressInterval { get; init; } = TimeSpan.FromMilliseconds(500);
 
+    /// <summary>
+    /// The places of a process in which sites take turns: a task is begun when one is free, which it takes until its result is sent, and the
+    /// server is told meanwhile that the site lives. Null where the site is alone.
+    /// </summary>
+    public SemaphoreSlim? Turns { get; init; }
+
     /// <summary>How messages are moved, and when a transfer is given up as too slow.</summary>
     public TransferOptions Transfers { get; init; } = new();
 }

@@ -13,10 +13,10 @@ public static class DurableFile
         string temporary = path + ".partial";
         try
         {
-            using (FileStream stream = Create(temporary, path, length))
+            using (var stream = new EarlyFlushStream(Create(temporary, path, length)))
             {
                 write(stream);
-                stream.Flush(flushToDisk: true);
+                stream.Flush();
             }
 
             DurableName.Rename(temporary, path);

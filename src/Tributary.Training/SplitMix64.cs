@@ -4,8 +4,9 @@ namespace Tributary.Training;
 /// A small generator whose numbers depend on its seed alone, not on the version of .NET. For shuffling, sampling and first
 /// weights; never for keys or privacy.
 /// </summary>
+/// <param name="seed">The seed; the same one gives the same numbers.</param>
 /// <remarks>Steele, Lea and Flood, "Fast splittable pseudorandom number generators" (2014).</remarks>
-internal sealed class SplitMix64(ulong seed)
+public sealed class SplitMix64(ulong seed)
 {
     private const ulong Gamma = 0x9E3779B97F4A7C15;
 

@@ -1,3 +1,5 @@
+using Tributary.Tensors;
+
 namespace Tributary.Training;
 
 /// <summary>What a training reads and leaves on disk beside the weights. Files are there whole or not at all.</summary>
@@ -18,4 +20,20 @@ public sealed record TrainingFiles
 
     /// <summary>The steps from one checkpoint to the next, at least 1.</summary>
     public int CheckpointEvery { get; init; } = 1;
+
+    /// <summary>SCAFFOLD's control variates; null where gradients are not corrected. Not together with a checkpoint.</summary>
+    public ControlVariate? Control { get; init; }
 }
+
+/// <summary>
+/// SCAFFOLD's control variates (Karimireddy et al. 2020, algorithm 1): each step's gradient gets the global one minus the local one added, and
+/// the new local one is the mean of the gradients before that.
+/// </summary>
+/// <param name="Global">The global one: tensors of the names and shapes of those that are trained.</param>
+/// <param name="LocalFrom">The file of the local one, as an earlier training left it; null for zeros.</param>
+/// <param name="LocalTo">Where to leave the new local one.</param>
+/// <remarks>
+/// The mean of the gradients is the paper's option II, (x - y) / (K eta), written so that it does not depend on the optimizer: with SGD the two
+/// are the same. It takes 8 bytes a trained parameter.
+/// </remarks>
+public sealed record ControlVariate(TensorSource Global, string? LocalFrom, string LocalTo);

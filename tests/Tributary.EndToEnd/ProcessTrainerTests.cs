@@ -98,6 +98,29 @@ public sealed class ProcessTrainerTests : IDisposable
     }
 
     [Fact]
+    public async Task The_round_goes_on_without_the_site_whose_trainer_was_killed_and_the_report_says_so()
+    {
+        Assert.SkipUnless(Repository.IsCi || File.Exists("/usr/bin/python3"), "there is no /usr/bin/python3");
+        const string Death = "import os, signal\nimport tributary\nroot = tributary.tasks\ndef tasks():\n    for task in root():\n        "
+            + "if task.site == 'b' and task.name == 'train' and task.round == 1: os.kill(os.getpid(), signal.SIGKILL)\n        yield task\ntributary.tasks = tasks\n";
+        File.WriteAllText(_folder["train.py"], Death + Script);
+        File.AppendAllText(_folder["job.yaml"], "\nmin_sites: 1\ntask_retries: 2\n");
+        ProgramResult run = await TributaryProgram.RunAsync(Path.GetTempPath(), Cancelled, "simulate", _folder["job.yaml"], "--out", _folder["killed"], "--json");
+        run.ExitCode.ShouldBe(0, run.Error);
+
+        JsonElement rounds = JsonDocument.Parse(run.Output).RootElement.GetProperty("rounds");
+        JsonElement left = rounds[0].GetProperty("leftOut").EnumerateArray().ShouldHaveSingleItem();
+        left.GetProperty("site").GetString().ShouldBe("b");
+        left.GetProperty("state").GetString().ShouldBe("failed");
+        left.GetProperty("reason").GetString()!.ShouldContain("signal 9");
+        left.GetProperty("reason").GetString()!.ShouldContain("(in 3 attempts)");
+        rounds[0].GetProperty("sites").GetArrayLength().ShouldBe(1);
+        rounds[1].GetProperty("sites").GetArrayLength().ShouldBe(2, "it is asked again in the next round");
+        rounds[1].GetProperty("leftOut").GetArrayLength().ShouldBe(0);
+        (await File.ReadAllTextAsync(_folder["killed/report.html"], Cancelled)).ShouldContain("Rounds that went on without a site, and why");
+    }
+
+    [Fact]
     public async Task A_job_that_asks_for_what_its_sites_do_not_offer_does_not_start()
     {
         File.WriteAllText(_folder["job.yaml"], File.ReadAllText(_folder["job.yaml"]).Replace("trainer: script", "trainer: skript", StringComparison.Ordinal));

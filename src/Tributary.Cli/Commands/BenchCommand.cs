@@ -32,6 +32,7 @@ internal static class BenchCommand
             sizes.WithExamples("bench sizes --model llama-3.2-1b", "bench sizes --model gpt2-large", "bench sizes --model out/quickstart/model --json"),
             BenchTrainingCommand.Create(),
             BenchStreamingCommand.Create(),
+            BenchAggregationCommand.Create(),
             BenchStreamingCommand.CreateRole(),
         };
     }

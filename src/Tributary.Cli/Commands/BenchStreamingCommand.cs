@@ -5,8 +5,8 @@ using Tributary.Codecs;
 using Tributary.Federation.Jobs;
 using Tributary.Simulation;
 using Tributary.Simulation.Streaming;
-using Tributary.Simulation.Streaming.Processes;
-using Tributary.Simulation.Streaming.Roles;
+using Tributary.Simulation.Experiments.Processes;
+using Tributary.Simulation.Experiments.Roles;
 
 namespace Tributary.Cli.Commands;
 
@@ -51,11 +51,11 @@ internal static class BenchStreamingCommand
     /// <summary>A process of the experiment; its settings come on stdin.</summary>
     public static Command CreateRole()
     {
-        var command = new Command(RoleProcess.Verb[^1], "A process of 'bench streaming', which starts it; reads its settings on stdin") { RoleName };
+        var command = new Command(RoleProcess.Verb[^1], "A process of an experiment, which starts it; reads its settings on stdin") { RoleName };
         command.Hidden = true;
         command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, async () =>
         {
-            await StreamingRole.RunAsync(Console.In, Console.Out, TimeProvider.System, cancellationToken);
+            await ExperimentRole.RunAsync(Console.In, Console.Out, TimeProvider.System, cancellationToken);
             return 0;
         }));
         return command;
@@ -77,7 +77,7 @@ internal static class BenchStreamingCommand
         StreamingBenchmark benchmark = StreamingBenchmark.Prepare(options, ProgramCommand.ThisProgram(), TimeProvider.System);
         StreamingTable.PrintSetup(benchmark.Setup);
         StreamingReport report;
-        using (var view = new StreamingView())
+        using (var view = new ExperimentView())
         {
             report = await benchmark.RunAsync(view.Show, cancellationToken);
         }

@@ -20,6 +20,7 @@ internal static class SimulateCommand
     private static readonly Option<ulong?> Seed = new("--seed") { Description = "The seed" };
     private static readonly Option<DirectoryInfo?> Data = new("--data") { Description = "The folder that the job's data paths are relative to [default: the job file's]" };
     private static readonly Option<DirectoryInfo?> Model = new("--model") { Description = "The model's checkpoint folder [default: 'model' in the job file]" };
+    private static readonly Option<int?> Parallel = new("--parallel") { Description = "How many sites work at once [default: as many as cores where the job makes its sites of one file, otherwise all]" };
     private static readonly Option<int> Port = new("--port") { Description = "The server's loopback port; 0 for any that is free" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document on stdout, progress on stderr" };
 
@@ -29,12 +30,13 @@ internal static class SimulateCommand
             "simulate",
             "Run a federation in one process: a server and its sites, over real HTTP on loopback")
         {
-            JobPath, Out, Rounds, PrecisionName, StreamingName, ExchangeName, Seed, Data, Model, Port, Json,
+            JobPath, Out, Rounds, PrecisionName, StreamingName, ExchangeName, Seed, Data, Model, Parallel, Port, Json,
         };
         command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => RunAsync(parsed, cancellationToken)));
         return command.WithExamples(
             "simulate samples/quickstart/job.yaml",
             "simulate job.yaml --precision int8 --rounds 3 --json",
+            "simulate samples/many-sites/job.yaml --parallel 1",
             "simulate job.yaml --model ~/models/llama --data ~/data --out runs/first");
     }
 
@@ -56,6 +58,7 @@ internal static class SimulateCommand
             DataFolder = parsed.GetValue(Data)?.FullName ?? folder,
             TrainerFolder = folder,
             OutFolder = parsed.GetValue(Out)?.FullName ?? string.Empty,
+            Parallel = parsed.GetValue(Parallel) is { } parallel ? parallel >= 1 ? parallel : throw new UsageException("--parallel should be at least 1") : null,
             Port = parsed.GetValue(Port),
         };
 

@@ -8,6 +8,8 @@ internal static class RunTable
 {
     private const int SiteColumnsMax = 4;
 
+    private const int LeftOutShownMax = 10;
+
     public static void Print(RunSummary run)
     {
         // Each site's own loss where there is room for it; the report has them all.
@@ -18,7 +20,7 @@ internal static class RunTable
         table.AddRow(["0", Output.Loss(run.InitialLoss), .. shown.Select(_ => string.Empty), string.Empty, string.Empty, string.Empty]);
         foreach (RoundSummary round in run.Rounds)
         {
-            string best = round.Round == run.BestRound ? $"[green]{Output.Loss(round.GlobalLoss)}[/]" : Output.Loss(round.GlobalLoss);
+            string best = round.Round == run.BestRound ? $"[green]{Known(round.GlobalLoss)}[/]" : Known(round.GlobalLoss);
             table.AddRow(
             [
                 $"{round.Round}",
@@ -31,6 +33,12 @@ internal static class RunTable
         }
 
         Consoles.Out.Write(table);
+        foreach ((int round, LeftOutSite left) in run.Rounds.SelectMany(round => round.LeftOut.Select(left => (round.Round, left))).Take(LeftOutShownMax))
+        {
+            Consoles.Out.WriteLine($"round {round} went on without {left.Site}, {left.State}: {left.Reason.Split('\n')[0]}");
+        }
+
+        PrintCrossSite(run);
         long bytes = run.BytesDown + run.BytesUp;
         Consoles.Out.MarkupLineInterpolated($"held-out loss [bold]{Output.Loss(run.InitialLoss)}[/] -> [bold green]{Output.Loss(run.FinalLoss)}[/], best in round {run.BestRound}");
         Consoles.Out.WriteLine($"{Output.Bytes(bytes)} moved, {Output.Percent(bytes, run.Fp32BytesDown + run.Fp32BytesUp)} of fp32; peak memory {Output.Bytes(run.PeakRssBytes)}; {Output.Time(run.Seconds)}");
@@ -41,5 +49,25 @@ internal static class RunTable
         Console.Out.WriteLine($"{(run.Base is null ? "model  " : "adapter")} {run.Paths.Model}");
         Console.Out.WriteLine($"best    {run.Paths.BestModel}");
         Console.Out.WriteLine($"metrics {run.Paths.Metrics}");
+    }
+
+    private static string Known(double? loss) => loss is { } value ? Output.Loss(value) : "-";
+
+    /// <summary>Every site's model at every site, where a workflow measured that.</summary>
+    private static void PrintCrossSite(RunSummary run)
+    {
+        if (run.CrossSite.Count == 0)
+        {
+            return;
+        }
+
+        Table table = new Table().Border(TableBorder.Simple).Title("held-out loss of each site's model (rows) at each site");
+        table.AddColumns([.. run.Sites.Select(site => site.Name).Prepend("model of").Select(name => new TableColumn(Markup.Escape(name)).RightAligned().NoWrap())]);
+        foreach (CrossSiteRow row in run.CrossSite)
+        {
+            table.AddRow([Markup.Escape(row.Model), .. run.Sites.Select(site => row.Losses.TryGetValue(site.Name, out double loss) ? Output.Loss(loss) : "-")]);
+        }
+
+        Consoles.Out.Write(table);
     }
 }

@@ -13,6 +13,8 @@ namespace Tributary.Cli.Terminal;
 /// </summary>
 internal sealed class RunView
 {
+    private const int SitesShownMax = 8;
+
     private readonly Lock _lock = new();
     private readonly FederationSimulation _simulation;
     private readonly IAnsiConsole _console;
@@ -21,7 +23,7 @@ internal sealed class RunView
     private readonly List<(int Round, double Loss)> _losses = [];
     private int _round = 1;
     private string _task = "starting";
-    private string? _retried;
+    private string? _note;
     private long _bytes;
     private long _messageBytes;
 
@@ -63,6 +65,10 @@ internal sealed class RunView
         string precision = job.Precision.Task == job.Precision.Result ? $"{job.Precision.Task} both ways" : $"{job.Precision.Task} down, {job.Precision.Result} up";
         _console.MarkupLineInterpolated($"[bold]{job.Name}[/]: {_simulation.Model.Name} ({_simulation.Model.Parameters:N0} parameters), {job.Sites.Count} sites, {job.Rounds} rounds of {job.Workflow}");
         _console.MarkupLineInterpolated($"[grey]{job.Exchange.ToString().ToLowerInvariant()} in {precision}, {job.Streaming.ToString().ToLowerInvariant()} streaming, seed {job.Seed}[/]");
+        if (_simulation.RecordsShared is var (least, most))
+        {
+            _console.MarkupLineInterpolated($"[grey]the sites share one file's records, {least} to {most} each; {_simulation.Parallel} at work at once[/]");
+        }
     }
 
     private void Observe(JobEvent happened)
@@ -88,7 +94,10 @@ internal sealed class RunView
                     break;
                 case TaskRetried retried:
                     _sites[retried.Site] = _sites[retried.Site] with { Progress = new TaskProgress(TaskPhase.Waiting) };
-                    _retried = $"{retried.Site} tries again, since {retried.Reason.Split('\n')[0]}";
+                    _note = $"{retried.Site} tries again, since {retried.Reason.Split('\n')[0]}";
+                    break;
+                case SiteLeftOut left:
+                    _note = Describe(left);
                     break;
                 case MergeStarted:
                     _task = "merging the updates";
@@ -113,12 +122,19 @@ internal sealed class RunView
         {
             _console.WriteLine($"[{elapsed}] round {retried.Round}: {retried.Site} tries its task again, since {retried.Reason}");
         }
+        else if (happened is SiteLeftOut left)
+        {
+            _console.WriteLine($"[{elapsed}] {Describe(left)}");
+        }
         else if (happened is ResultCounted result && result.Metrics.TryGetValue(MetricNames.TrainLoss, out double loss))
         {
             string speed = result.Metrics.TryGetValue(MetricNames.TokensPerSecond, out double tokens) ? $", {Output.Short(tokens)} tokens/s" : string.Empty;
             _console.WriteLine($"[{elapsed}] round {result.Round}: {result.Site} trained, loss {Output.Loss(loss)}{speed}, sent {Output.Bytes(result.BytesUp)}");
         }
     }
+
+    private static string Describe(SiteLeftOut left) =>
+        $"round {left.Round} went on without {left.Part.Site}, {left.Part.State.ToString().ToLowerInvariant()}: {left.Part.Reason?.Split('\n')[0]}";
 
     private void ResetSites()
     {
@@ -135,7 +151,7 @@ internal sealed class RunView
             Table table = new Table().Border(TableBorder.Rounded).BorderColor(Color.Grey)
                 .AddColumn("site").AddColumn(new TableColumn("doing").Width(12)).AddColumn(new TableColumn("progress").Width(28))
                 .AddColumn(new TableColumn("tokens/s").RightAligned().Width(8)).AddColumn(new TableColumn("loss").RightAligned().Width(8));
-            foreach ((string site, SiteRow row) in _sites)
+            foreach ((string site, SiteRow row) in Shown())
             {
                 string speed = row.Progress.TokensPerSecond is { } tokens ? Output.Short(tokens) : string.Empty;
                 string loss = row.Loss is { } latest ? Output.Loss(latest) : string.Empty;
@@ -152,9 +168,14 @@ internal sealed class RunView
                 new Markup($"[bold]{round}[/]  {Markup.Escape(_task)}   {Output.Bytes(_bytes)} moved, {Output.Bytes(_messageBytes)} a message   [grey]{Output.Time(elapsed)}{left}[/]"),
                 table,
             };
-            if (_retried is not null)
+            if (_sites.Count > SitesShownMax)
             {
-                lines.Add(new Text(_retried));
+                lines.Add(new Text($"{Count(TaskPhase.Done)} of {_sites.Count} sites done, {_sites.Count - Count(TaskPhase.Done) - Count(TaskPhase.Waiting)} at work, {Count(TaskPhase.Waiting)} waiting"));
+            }
+
+            if (_note is not null)
+            {
+                lines.Add(new Text(_note));
             }
 
             if (_losses.Count > 0)
@@ -165,6 +186,13 @@ internal sealed class RunView
             return new Rows(lines);
         }
     }
+
+    /// <summary>All sites, or of many the first ones that are at work: a table higher than the terminal would be cut off.</summary>
+    private IEnumerable<KeyValuePair<string, SiteRow>> Shown() => _sites.Count <= SitesShownMax
+        ? _sites
+        : _sites.Where(site => site.Value.Progress.Phase is not (TaskPhase.Waiting or TaskPhase.Done)).Take(SitesShownMax);
+
+    private int Count(TaskPhase phase) => _sites.Values.Count(site => site.Progress.Phase == phase);
 
     private static string Doing(TaskPhase phase) => phase.ToString().ToLowerInvariant();
 

@@ -1,7 +1,7 @@
 using System.Globalization;
 using Spectre.Console;
 using Tributary.Simulation.Streaming;
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments.Processes;
 
 namespace Tributary.Cli.Terminal;
 

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Tributary.Tensors;
 
 namespace Tributary.Federation.Aggregation;
@@ -6,6 +7,9 @@ namespace Tributary.Federation.Aggregation;
 /// <summary>A base plus a change of it, in the base's types. Tensors that are not floats are the change's.</summary>
 public sealed class AppliedDelta : TensorSource
 {
+    // 256 KiB of floats: model and change stay in a core's own cache.
+    private const int StripElements = 1 << 16;
+
     private readonly TensorSource _base;
     private readonly TensorSource _delta;
     private readonly int[] _places;
@@ -34,11 +38,21 @@ public sealed class AppliedDelta : TensorSource
         }
 
         int elements = destination.Length / dtype.Size();
-        using NativeBuffer values = NativeBuffer.RentFloats(elements);
-        using NativeBuffer deltas = NativeBuffer.RentFloats(elements);
-        _base.ReadFloats(tile, offset / dtype.Size(), values.Floats);
-        _delta.ReadFloats(change, offset / dtype.Size(), deltas.Floats);
-        TensorPrimitives.Add(values.Floats, deltas.Floats, values.Floats);
-        DenseFloats.Narrow(values.Floats, dtype, destination);
+        using NativeBuffer deltas = NativeBuffer.RentFloats(Math.Min(elements, StripElements));
+        using NativeBuffer wide = NativeBuffer.RentFloats(dtype == DType.F32 ? 0 : Math.Min(elements, StripElements));
+        for (int start = 0; start < elements; start += StripElements)
+        {
+            int count = Math.Min(StripElements, elements - start);
+            int first = (offset / dtype.Size()) + start;
+            Span<byte> part = destination.Slice(start * dtype.Size(), count * dtype.Size());
+            Span<float> values = dtype == DType.F32 ? MemoryMarshal.Cast<byte, float>(part) : wide.Floats[..count];
+            _base.ReadFloats(tile, first, values);
+            _delta.ReadFloats(change, first, deltas.Floats[..count]);
+            TensorPrimitives.Add(values, deltas.Floats[..count], values);
+            if (dtype != DType.F32)
+            {
+                DenseFloats.Narrow(values, dtype, part);
+            }
+        }
     }
 }

@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 using Tributary.Tensors;
 
 namespace Tributary.Federation.Aggregation;
@@ -9,6 +10,9 @@ namespace Tributary.Federation.Aggregation;
 /// </summary>
 public sealed class DeltaSource : TensorSource
 {
+    // 256 KiB of floats: model and base stay in a core's own cache.
+    private const int StripElements = 1 << 16;
+
     private readonly TensorSource _model;
     private readonly TensorSource _base;
     private readonly int[] _places;
@@ -36,12 +40,16 @@ public sealed class DeltaSource : TensorSource
             return;
         }
 
-        int elements = destination.Length / sizeof(float);
-        using NativeBuffer values = NativeBuffer.RentFloats(elements);
-        using NativeBuffer bases = NativeBuffer.RentFloats(elements);
-        _model.ReadFloats(tile, offset / sizeof(float), values.Floats);
-        _base.ReadFloats(tile with { Tensor = _places[tile.Tensor] }, offset / sizeof(float), bases.Floats);
-        TensorPrimitives.Subtract(values.Floats, bases.Floats, values.Floats);
-        values.Bytes.CopyTo(destination);
+        Tile beneath = tile with { Tensor = _places[tile.Tensor] };
+        Span<float> values = MemoryMarshal.Cast<byte, float>(destination);
+        using NativeBuffer bases = NativeBuffer.RentFloats(Math.Min(values.Length, StripElements));
+        for (int start = 0; start < values.Length; start += StripElements)
+        {
+            Span<float> part = values[start..Math.Min(values.Length, start + StripElements)];
+            int first = (offset / sizeof(float)) + start;
+            _model.ReadFloats(tile, first, part);
+            _base.ReadFloats(beneath, first, bases.Floats[..part.Length]);
+            TensorPrimitives.Subtract(part, bases.Floats[..part.Length], part);
+        }
     }
 }

@@ -14,42 +14,38 @@ namespace Tributary.Federation.Aggregation;
 /// </remarks>
 public sealed class WeightedMean : TensorSource
 {
-    private readonly TensorSource[] _sources;
+    private readonly AlignedSources _sources;
     private readonly float[] _weights;
-    private readonly int[][] _places;
 
     // 256 KiB of floats: sum and values stay in a core's own cache, however many updates there are.
     private const int StripElements = 1 << 16;
 
     /// <summary>Makes the mean.</summary>
     /// <param name="updates">The sources with their weights; a weight is above zero, such as a number of samples.</param>
+    /// <param name="total">What the weights are shares of; null for their sum.</param>
     /// <exception cref="TensorFormatException">The sources do not hold the same tensors.</exception>
-    public WeightedMean(IReadOnlyList<(TensorSource Source, double Weight)> updates)
+    public WeightedMean(IReadOnlyList<(TensorSource Source, double Weight)> updates, double? total = null)
     {
         ArgumentOutOfRangeException.ThrowIfZero(updates.Count);
-        double total = updates.Sum(update => update.Weight);
-        if (updates.Any(update => !(update.Weight > 0)) || !double.IsFinite(total))
+        double whole = total ?? updates.Sum(update => update.Weight);
+        if (updates.Any(update => !(update.Weight > 0)) || !double.IsFinite(whole))
         {
             throw new ArgumentException("Every weight should be a finite number above zero.", nameof(updates));
         }
 
-        _sources = [.. updates.Select(update => update.Source)];
-        _weights = [.. updates.Select(update => (float)(update.Weight / total))];
-        TensorManifest first = _sources[0].Manifest;
-        Manifest = new TensorManifest(first.Select(entry => entry.Spec.DType.IsTrainable() ? new TensorEntry(entry.Spec with { DType = DType.F32 }) : entry));
-        _places = [.. _sources.Select(source => Manifests.Align(Manifest, source.Manifest))];
+        _sources = new AlignedSources([.. updates.Select(update => update.Source)]);
+        _weights = [.. updates.Select(update => (float)(update.Weight / whole))];
     }
 
     /// <inheritdoc/>
-    public override TensorManifest Manifest { get; }
+    public override TensorManifest Manifest => _sources.Manifest;
 
     /// <inheritdoc/>
     public override void Read(Tile tile, int offset, Span<byte> destination)
     {
-        TensorSpec spec = Manifest[tile.Tensor].Spec;
-        if (!spec.DType.IsTrainable())
+        if (!Manifest[tile.Tensor].Spec.DType.IsTrainable())
         {
-            _sources[0].Read(tile with { Tensor = _places[0][tile.Tensor] }, offset, destination);
+            _sources.ReadOther(tile, offset, destination);
             return;
         }
 
@@ -58,24 +54,30 @@ public sealed class WeightedMean : TensorSource
         for (int start = 0; start < sum.Length; start += StripElements)
         {
             Span<float> strip = sum[start..Math.Min(sum.Length, start + StripElements)];
-            Sum(spec, tile, (offset / sizeof(float)) + start, strip, values.Floats[..strip.Length]);
+            Sum(tile, (offset / sizeof(float)) + start, strip, values.Floats[..strip.Length]);
         }
     }
 
     /// <summary>Sums a strip of all updates, in the order of the sites.</summary>
-    private void Sum(TensorSpec spec, Tile tile, int start, Span<float> sum, Span<float> values)
+    private void Sum(Tile tile, int start, Span<float> sum, Span<float> values)
     {
-        sum.Clear();
-        for (int i = 0; i < _sources.Length; i++)
+        _sources.ReadUnchecked(0, tile, start, sum);
+        TensorPrimitives.Multiply(sum, _weights[0], sum);
+        for (int i = 1; i < _sources.Count; i++)
         {
-            _sources[i].ReadFloats(tile with { Tensor = _places[i][tile.Tensor] }, start, values);
-            if (!TensorPrimitives.IsFiniteAll(values))
+            _sources.ReadUnchecked(i, tile, start, values);
+            TensorPrimitives.MultiplyAdd(values, _weights[i], sum, sum);
+        }
+
+        // A value that is not finite makes a sum that is none, so looking at the sums is enough until there is one to blame.
+        if (!TensorPrimitives.IsFiniteAll(sum))
+        {
+            for (int i = 0; i < _sources.Count; i++)
             {
-                throw new TensorFormatException($"tensor '{spec.Name}' of update {i + 1} of {_sources.Length}, in the order of the sites, has a value that is NaN or infinite");
+                _sources.ReadFloats(i, tile, start, values);
             }
 
-            TensorPrimitives.Multiply(values, _weights[i], values);
-            TensorPrimitives.Add(sum, values, sum);
+            throw new TensorFormatException($"tensor '{Manifest[tile.Tensor].Spec.Name}': the updates are too large to be summed in fp32");
         }
     }
 }

@@ -44,8 +44,32 @@ public sealed record Job
     /// </summary>
     public int TaskRetries { get; init; } = 1;
 
+    /// <summary>
+    /// How many of a round's sites have to return a result that counts; null for all of them. With fewer the job ends; with as many the round
+    /// goes on without the others, once none of these is worth waiting for.
+    /// </summary>
+    public int? MinSites { get; init; }
+
+    /// <summary>How many sites are drawn for each round; null for all of them.</summary>
+    public JobSample? Sample { get; init; }
+
+    /// <summary>
+    /// After how long a round goes on with the results there are, where they are enough; null for when every site has returned one or cannot.
+    /// A site that is sending its result at that moment is waited for while its bytes move.
+    /// </summary>
+    public TimeSpan? Deadline { get; init; }
+
+    /// <summary>How <c>fedbuff</c> fills its buffer; null for other workflows and for what is usual.</summary>
+    public JobBuffer? Buffer { get; init; }
+
     /// <summary>How the sites train.</summary>
     public JobTraining Train { get; init; } = new();
+
+    /// <summary>How the updates of a round are screened and made one. A document without it means the defaults.</summary>
+    public JobAggregation Aggregation { get; init => field = value ?? new(); } = new();
+
+    /// <summary>What the server makes of a round's mean change; null where it is added as it is.</summary>
+    public JobServerOptimizer? ServerOptimizer { get; init; }
 }
 
 /// <summary>The precision of messages: the name of a codec for each direction.</summary>

@@ -17,7 +17,7 @@ public sealed record JobFileSite(string Name, string Data, int? Records, string?
 /// <summary>A job file: the job, and where a simulation finds its model and data.</summary>
 public sealed record JobFile
 {
-    private static readonly string[] Workflows = [.. Controllers.Names];
+    private static readonly string[] WorkflowNames = [.. Controllers.Names];
 
     private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
 
@@ -27,8 +27,11 @@ public sealed record JobFile
     /// <summary>The model's checkpoint folder, relative to the job file; null where the command line must say.</summary>
     public required string? Model { get; init; }
 
-    /// <summary>The sites, sorted by name.</summary>
+    /// <summary>The sites, sorted by name; none where only the data of <see cref="Virtual"/> can say which there are.</summary>
     public required IReadOnlyList<JobFileSite> Sites { get; init; }
+
+    /// <summary>What the sites are made of where the file does not name them; null where it does.</summary>
+    public VirtualSites? Virtual { get; init; }
 
     /// <summary>The trainers that its sites offer beside the one inside, sorted by name.</summary>
     public IReadOnlyList<TrainerOffer> Trainers { get; init; } = [];
@@ -41,13 +44,15 @@ public sealed record JobFile
     {
         var errors = new List<YamlFileError>();
         YamlMap map = YamlMap.Load(yaml, name, "samples/quickstart/job.yaml", errors);
-        JobFileSite[] sites = ReadSites(map);
+        (JobFileSite[] sites, VirtualSites? virtualSites) = JobFileSites.Read(map);
         TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
+        (string? workflow, JobBuffer? buffer) = JobFileRounds.ReadWorkflow(map, WorkflowNames, sites.Length);
         var job = new Job
         {
             Name = map.Text("name") ?? map.Missing("name", "a name for the job"),
-            Workflow = map.Choice("workflow", Workflows) ?? defaults.Workflow,
+            Workflow = workflow ?? defaults.Workflow,
+            Buffer = buffer,
             Sites = [.. sites.Select(site => site.Name)],
             Rounds = (int)(map.Integer("rounds", 1, 100_000) ?? defaults.Rounds),
             Precision = ReadPrecision(map) ?? defaults.Precision,
@@ -59,6 +64,7 @@ public sealed record JobFile
             TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
             Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
         };
+        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, job));
         if (job.Name.Length > 0)
         {
             map.CheckName("name", job.Name);
@@ -66,35 +72,7 @@ public sealed record JobFile
 
         string? model = map.Text("model");
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Trainers = trainers } : throw new YamlFileException(name, errors);
-    }
-
-    private static JobFileSite[] ReadSites(YamlMap map)
-    {
-        if (map.Map("sites") is not { } sites)
-        {
-            map.Missing("sites", "at least one site, such as 'clinic: { data: clinic.jsonl }'");
-            return [];
-        }
-
-        var read = new List<JobFileSite>();
-        foreach (string site in sites.Keys)
-        {
-            sites.CheckName(site, site);
-            if (sites.Map(site) is { } options)
-            {
-                string data = options.Text("data") ?? options.Missing("data", $"the JSONL file with the records of site '{site}'");
-                read.Add(new JobFileSite(site, data, (int?)options.Integer("records", 1, int.MaxValue), options.Text("held_out")));
-                options.RefuseOtherKeys();
-            }
-        }
-
-        if (sites.Keys.Count == 0)
-        {
-            map.Missing("sites", "at least one site, such as 'clinic: { data: clinic.jsonl }'");
-        }
-
-        return [.. read.OrderBy(site => site.Name, StringComparer.Ordinal)];
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers } : throw new YamlFileException(name, errors);
     }
 
     private static JobPrecision? ReadPrecision(YamlMap map)

@@ -30,6 +30,11 @@ public sealed record ResultCounted(int Round, string Site, long BytesUp, IReadOn
 /// <param name="Reason">Why it could not, in the site's words.</param>
 public sealed record TaskRetried(int Round, string Site, string Reason) : JobEvent(Round);
 
+/// <summary>A step was closed without a site's result.</summary>
+/// <param name="Round">The round.</param>
+/// <param name="Part">The site, how its part ended and why.</param>
+public sealed record SiteLeftOut(int Round, SitePart Part) : JobEvent(Round);
+
 /// <summary>The server begins to merge the updates of a round.</summary>
 public sealed record MergeStarted(int Round) : JobEvent(Round);
 

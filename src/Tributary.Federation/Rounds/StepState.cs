@@ -2,25 +2,6 @@ using Tributary.Federation.Tasks;
 
 namespace Tributary.Federation.Rounds;
 
-/// <summary>Where a site stands in a step.</summary>
-public enum SiteState
-{
-    /// <summary>It has not asked for the task yet.</summary>
-    Waiting,
-
-    /// <summary>It has the task.</summary>
-    Working,
-
-    /// <summary>Its result is durable and counts.</summary>
-    Counted,
-
-    /// <summary>It said that it cannot do the task.</summary>
-    Failed,
-
-    /// <summary>It has not been heard of for longer than the job allows.</summary>
-    Dead,
-}
-
 /// <summary>
 /// A step's state machine: which site stands where, and whether the step can be closed. It holds no clock and no files; it is told.
 /// All members may be called from several threads.
@@ -30,50 +11,71 @@ public sealed class StepState
     private readonly Lock _lock = new();
     private readonly SortedDictionary<string, Part> _parts = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
-    private readonly TimeSpan _siteTimeout;
-    private readonly int _retries;
+    private readonly StepRules _rules;
+    private readonly long _opened;
     private string? _broken;
+    private bool _isClosed;
 
     /// <summary>Opens a step.</summary>
-    /// <param name="sites">The sites that take part.</param>
-    /// <param name="siteTimeout">How long a site may say nothing.</param>
-    /// <param name="retries">How often a site may try again after failing for a reason that may pass.</param>
+    /// <param name="sites">The sites that it is for.</param>
+    /// <param name="away">Those of them that were dead in the step before.</param>
+    /// <param name="rules">When it is closed.</param>
     /// <param name="time">Measures silence.</param>
-    public StepState(IEnumerable<string> sites, TimeSpan siteTimeout, int retries, TimeProvider time)
+    public StepState(IEnumerable<string> sites, IReadOnlySet<string> away, StepRules rules, TimeProvider time)
     {
         _time = time;
-        _siteTimeout = siteTimeout;
-        _retries = retries;
+        _rules = rules;
+        _opened = time.GetTimestamp();
         foreach (string site in sites)
         {
-            _parts.Add(site, new Part(SiteState.Waiting, time.GetTimestamp(), new TaskProgress(TaskPhase.Waiting)));
+            _parts.Add(site, new Part(away.Contains(site) ? SiteState.Away : SiteState.Waiting, _opened, new TaskProgress(TaskPhase.Waiting)));
         }
     }
 
-    /// <summary>Whether a site has work to do: it takes part and has neither finished nor failed.</summary>
+    /// <summary>Whether a site has work to do: it takes part and has neither finished nor failed. One that was given up may come back.</summary>
     public bool Needs(string site)
     {
         lock (_lock)
         {
-            return _parts.TryGetValue(site, out Part? part) && part.State is SiteState.Waiting or SiteState.Working;
+            return !_isClosed && _parts.TryGetValue(site, out Part? part) && part.IsOpen;
         }
     }
 
     /// <summary>A sign of life, with how far the site has come.</summary>
-    public void Heard(string site, TaskProgress progress) =>
-        Move(site, part => part.State is SiteState.Waiting or SiteState.Working
-            ? part with { State = SiteState.Working, Heard = _time.GetTimestamp(), Progress = progress }
-            : part);
+    public void Heard(string site, TaskProgress progress) => Move(site, part =>
+    {
+        long now = _time.GetTimestamp();
+        bool moved = progress.Phase == TaskPhase.Uploading && (part.Progress.Phase != TaskPhase.Uploading || progress.Done > part.Progress.Done);
+        return part.IsOpen ? part with { State = SiteState.Working, Heard = now, Progress = progress, Sent = moved ? now : part.Sent } : part;
+    });
 
     /// <summary>A sign of life without news.</summary>
-    public void Heard(string site) => Move(site, part => part with { Heard = _time.GetTimestamp() });
+    public void Heard(string site) => Move(site, part => part with
+    {
+        Heard = _time.GetTimestamp(),
+        State = part.State is SiteState.Away or SiteState.Dead ? SiteState.Waiting : part.State,
+    });
 
     /// <summary>The site's result is durable. The first one counts; later ones change nothing.</summary>
-    public void Count(string site) => Move(site, part => part with { State = SiteState.Counted, Progress = new TaskProgress(TaskPhase.Done) });
+    /// <returns>Whether a result of the site counts; not where the step was closed without it.</returns>
+    public bool Count(string site)
+    {
+        lock (_lock)
+        {
+            Move(site, part => part.State == SiteState.Refused ? part : part with { State = SiteState.Counted, Progress = new TaskProgress(TaskPhase.Done), Reason = null });
+            return _parts.TryGetValue(site, out Part? counted) && counted.State == SiteState.Counted;
+        }
+    }
 
     /// <summary>The site cannot do the task.</summary>
-    public void Fail(string site, string reason) =>
-        Move(site, part => part.State == SiteState.Counted ? part : part with { State = SiteState.Failed, Reason = part.Failures == 0 ? reason : $"{reason} (in {part.Failures + 1} attempts)" });
+    public void Fail(string site, string reason) => Move(site, part => part.State is SiteState.Counted or SiteState.Refused
+        ? part
+        : part.Objection is { } objection
+            ? part with { State = SiteState.Refused, Reason = objection }
+            : part with { State = SiteState.Failed, Reason = part.Failures == 0 ? reason : $"{reason} (in {part.Failures + 1} attempts)" });
+
+    /// <summary>A result of the site does not count, for that reason. It may still send another one, unless it says that it cannot.</summary>
+    public void Object(string site, string reason) => Move(site, part => part with { Objection = reason });
 
     /// <summary>An attempt at the task failed for a reason that may pass: the site gets the task again, or has failed where it may not try once more.</summary>
     /// <param name="site">The site.</param>
@@ -84,12 +86,12 @@ public sealed class StepState
     {
         lock (_lock)
         {
-            if (!_parts.TryGetValue(site, out Part? part) || part.State is not (SiteState.Waiting or SiteState.Working) || attempt <= part.FailedAttempt)
+            if (_isClosed || !_parts.TryGetValue(site, out Part? part) || !part.IsOpen || attempt <= part.FailedAttempt)
             {
                 return false;
             }
 
-            if (part.Failures == _retries)
+            if (part.Failures == _rules.Retries)
             {
                 Fail(site, reason);
                 return false;
@@ -109,41 +111,120 @@ public sealed class StepState
         }
     }
 
-    /// <summary>Whether every site's result counts.</summary>
+    /// <summary>Closes the step if enough results count and no other is worth waiting for. What is told later changes nothing.</summary>
+    /// <param name="screen">Given the sites whose results count, says which of these are refused after all, and why.</param>
+    /// <returns>How each site's part ended, sorted by site; null where the step stays open.</returns>
     /// <exception cref="StepBrokenException">The server cannot go on.</exception>
-    /// <exception cref="SiteLostException">A site failed or is dead, so that this cannot become true.</exception>
-    public bool IsComplete()
+    /// <exception cref="QuorumLostException">So many sites failed, are dead or refused that it can never be closed.</exception>
+    public IReadOnlyList<SitePart>? TryClose(Func<IReadOnlyList<string>, IReadOnlyList<(string Site, string Reason)>> screen)
     {
         lock (_lock)
         {
-            if (_broken is not null)
+            if (!CanClose())
             {
-                throw new StepBrokenException(_broken);
+                return null;
             }
 
-            foreach ((string site, Part part) in _parts)
+            foreach ((string site, string reason) in screen([.. _parts.Where(pair => pair.Value.State == SiteState.Counted).Select(pair => pair.Key)]))
             {
-                if (part.State is SiteState.Waiting or SiteState.Working && _time.GetElapsedTime(part.Heard) > _siteTimeout)
-                {
-                    string since = $"nothing was heard of it for {_siteTimeout.TotalSeconds:0.###} s while {part.Progress.Phase.ToString().ToLowerInvariant()}";
-                    _parts[site] = part with { State = SiteState.Dead, Reason = since };
-                }
-
-                if (_parts[site] is { State: SiteState.Failed or SiteState.Dead } lost)
-                {
-                    throw new SiteLostException(site, lost.State, lost.Reason!);
-                }
+                Move(site, part => part with { State = SiteState.Refused, Reason = reason });
             }
 
-            return _parts.Values.All(part => part.State == SiteState.Counted);
+            return CanClose() ? Close() : null;
         }
     }
+
+    /// <summary>Closes the step as it is: sites that have not ended their part are late.</summary>
+    /// <returns>How each site's part ended, sorted by site.</returns>
+    public IReadOnlyList<SitePart> Close()
+    {
+        lock (_lock)
+        {
+            _isClosed = true;
+            return [.. _parts.Select(pair => Ended(pair.Key, pair.Value))];
+        }
+    }
+
+    /// <summary>How many sites may still send a result: they have neither ended their part nor are dead.</summary>
+    /// <param name="workingOnly">Only those that have the task.</param>
+    /// <exception cref="StepBrokenException">The server cannot go on.</exception>
+    public int Expected(bool workingOnly = false)
+    {
+        lock (_lock)
+        {
+            CountAndExpect(out int expected);
+            return workingOnly ? _parts.Values.Count(part => part.State == SiteState.Working) : expected;
+        }
+    }
+
+    private static SitePart Ended(string site, Part part) => part.State switch
+    {
+        SiteState.Waiting => new SitePart(site, SiteState.Late, "it had not asked for the task when the step was closed"),
+        SiteState.Working => new SitePart(site, SiteState.Late, $"it was {Doing(part)} when the step was closed"),
+        SiteState.Away => new SitePart(site, SiteState.Away, "it was gone before and has not come back"),
+        _ => new SitePart(site, part.State, part.Reason),
+    };
+
+    private bool CanClose()
+    {
+        int counted = CountAndExpect(out int expected);
+        if (counted < _rules.MinSites)
+        {
+            return counted + expected >= _rules.MinSites ? false : throw new QuorumLostException(counted, _rules.MinSites, _parts.Count, Lost());
+        }
+
+        Part[] working = [.. _parts.Values.Where(part => part.State is SiteState.Waiting or SiteState.Working)];
+        return working.Length == 0 || (IsOverdue() && !working.Any(IsSending));
+    }
+
+    /// <summary>Why sites' results do not count, each with its name.</summary>
+    public IReadOnlyList<string> Lost()
+    {
+        lock (_lock)
+        {
+            return [.. _parts.Where(pair => pair.Value.Reason is not null).Select(pair => pair.Value.State switch
+    {
+        SiteState.Dead => $"site '{pair.Key}' is gone: {pair.Value.Reason}",
+        SiteState.Refused => $"what site '{pair.Key}' sent is refused: {pair.Value.Reason}",
+        _ => $"site '{pair.Key}' failed: {pair.Value.Reason}",
+    })];
+        }
+    }
+
+    private int CountAndExpect(out int expected)
+    {
+        if (_broken is not null)
+        {
+            throw new StepBrokenException(_broken);
+        }
+
+        (int counted, expected) = (0, 0);
+        foreach ((string site, Part part) in _parts.ToArray())
+        {
+            if (part.IsOpen && part.State != SiteState.Dead && _time.GetElapsedTime(part.Heard) > _rules.SiteTimeout)
+            {
+                string since = $"nothing was heard of it for {_rules.SiteTimeout.TotalSeconds:0.###} s while {Doing(part)}";
+                _parts[site] = part with { State = SiteState.Dead, Reason = since };
+            }
+
+            counted += _parts[site].State == SiteState.Counted ? 1 : 0;
+            expected += _parts[site].State is SiteState.Waiting or SiteState.Working or SiteState.Away ? 1 : 0;
+        }
+
+        return counted;
+    }
+
+    private bool IsOverdue() => _rules.Deadline is { } deadline && _time.GetElapsedTime(_opened) >= deadline;
+
+    private bool IsSending(Part part) => part.Sent is { } sent && _time.GetElapsedTime(sent) <= StepRules.UploadPauseMax;
+
+    private static string Doing(Part part) => part.Progress.Phase.ToString().ToLowerInvariant();
 
     private void Move(string site, Func<Part, Part> change)
     {
         lock (_lock)
         {
-            if (_parts.TryGetValue(site, out Part? part))
+            if (!_isClosed && _parts.TryGetValue(site, out Part? part))
             {
                 _parts[site] = change(part);
             }
@@ -154,34 +235,19 @@ public sealed class StepState
     {
         public string? Reason { get; init; }
 
+        /// <summary>When it was last seen to send bytes of its result.</summary>
+        public long? Sent { get; init; }
+
+        /// <summary>Why a result of it does not count.</summary>
+        public string? Objection { get; init; }
+
         /// <summary>How often it failed and was given the task again.</summary>
         public int Failures { get; init; }
 
         /// <summary>The attempt that failed last.</summary>
         public int FailedAttempt { get; init; }
-    }
-}
 
-/// <summary>A step cannot be closed because the server cannot go on.</summary>
-public sealed class StepBrokenException : Exception
-{
-    /// <summary>Makes the error.</summary>
-    public StepBrokenException(string reason)
-        : base($"the server cannot go on: {reason}")
-    {
+        /// <summary>Whether a result of it may still come.</summary>
+        public bool IsOpen => State is SiteState.Waiting or SiteState.Working or SiteState.Away or SiteState.Dead;
     }
-}
-
-/// <summary>A step cannot be closed because a site is lost to it.</summary>
-public sealed class SiteLostException : Exception
-{
-    /// <summary>Makes the error.</summary>
-    public SiteLostException(string site, SiteState state, string reason)
-        : base(state == SiteState.Dead ? $"site '{site}' is gone: {reason}" : $"site '{site}' failed: {reason}")
-    {
-        Site = site;
-    }
-
-    /// <summary>The site.</summary>
-    public string Site { get; }
 }

@@ -10,6 +10,14 @@ public abstract class Executor : IDisposable
     /// <exception cref="TaskFailedException">The work cannot be done; the message says why and what to do.</exception>
     public abstract Task<TaskResult> ExecuteAsync(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken);
 
+    /// <summary>
+    /// Told after each task, done or not, that the model it returned is read no more. The next task may be long in coming: memory that others
+    /// need meanwhile is given back here.
+    /// </summary>
+    public virtual void EndTask()
+    {
+    }
+
     /// <summary>Releases what the executor holds.</summary>
     public void Dispose()
     {

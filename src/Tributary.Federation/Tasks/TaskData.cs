@@ -66,6 +66,9 @@ public static class MetricNames
     /// <summary>Records whose prompt was cut.</summary>
     public const string TruncatedRecords = "truncated_records";
 
+    /// <summary>The L2 norm of the update, as the server measured it when it came.</summary>
+    public const string UpdateNorm = "update_norm";
+
     /// <summary>Bytes received for the task.</summary>
     public const string BytesDown = "bytes_down";
 

@@ -16,7 +16,12 @@ public static class Controllers
 {
     private static readonly Dictionary<string, Func<Controller>> ByName = new(StringComparer.Ordinal)
     {
-        ["fedavg"] = static () => new FedAvg(),
+        [FedAvg.Name] = static () => new FedAvg(),
+        [FedBuff.Name] = static () => new FedBuff(),
+        [Scaffold.Name] = static () => new Scaffold(),
+        [Cyclic.Name] = static () => new Cyclic(),
+        [Evaluate.Name] = static () => new Evaluate(),
+        [CrossSiteEvaluation.Name] = static () => new CrossSiteEvaluation(),
     };
 
     /// <summary>The names that a job file may use.</summary>

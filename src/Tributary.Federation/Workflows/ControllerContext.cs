@@ -16,12 +16,33 @@ public abstract class ControllerContext
     public abstract GlobalModel Latest { get; }
 
     /// <summary>
-    /// Sends a model and a task to all sites and waits until the step is closed. Asked again for the same round and step, after a
+    /// Sends a model and a task to sites and waits until the step is closed. Asked again for the same round and step, after a
     /// restart, it answers what was collected.
     /// </summary>
-    /// <returns>The results that count, sorted by site.</returns>
-    /// <exception cref="JobFailedException">The step cannot be closed; the message names the site and the reason.</exception>
+    /// <returns>The results that count, sorted by site; their updates can be read until the round's model is saved.</returns>
+    /// <exception cref="JobFailedException">The step cannot be closed; the message names the sites and the reasons.</exception>
     public abstract Task<IReadOnlyList<SiteResult>> BroadcastAsync(TaskRequest request, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Offers a model and a task to sites and waits until so many results are there, of this step or of earlier ones whose sites were slower;
+    /// each is given once. The step stays open for those who still work on it. Asked again for the same round it answers what was collected.
+    /// </summary>
+    /// <returns>The results, sorted by the round they belong to and by site; their updates can be read until the round's model is saved.</returns>
+    /// <exception cref="JobFailedException">Too few sites are left; the message names the others and the reasons.</exception>
+    public abstract Task<IReadOnlyList<SiteResult>> BufferAsync(TaskRequest request, int size, CancellationToken cancellationToken);
+
+    /// <summary>
+    /// Makes tensors durable beside a round's model, such as a server optimizer's state. Once they are, keeping them again gives what is there
+    /// and does not ask for the source. They can be read until the next round's model is saved.
+    /// </summary>
+    /// <param name="round">The round they belong to.</param>
+    /// <param name="name">Their name: small letters, digits and hyphens.</param>
+    /// <param name="source">What to write, dense.</param>
+    /// <param name="cancellationToken">Ends the writing; nothing is kept then.</param>
+    public abstract Task<TensorSource> KeepAsync(int round, string name, Func<TensorSource> source, CancellationToken cancellationToken);
+
+    /// <summary>What was kept beside a round's model under a name; null where nothing was.</summary>
+    public abstract TensorSource? FindKept(int round, string name);
 
     /// <summary>
     /// Makes a round's global model durable. Once it is, saving it again gives what is there and does not ask for the weights.
@@ -43,7 +64,14 @@ public sealed record GlobalModel(int Round, TensorSource Weights);
 /// <param name="Round">The round, from 1.</param>
 /// <param name="Model">The model to send.</param>
 /// <param name="Step">The step within the round, from 0.</param>
-public sealed record TaskRequest(string Task, int Round, GlobalModel Model, int Step = 0);
+public sealed record TaskRequest(string Task, int Round, GlobalModel Model, int Step = 0)
+{
+    /// <summary>The sites it is for; null for all of the job's.</summary>
+    public IReadOnlyList<string>? Sites { get; init; }
+
+    /// <summary>How many of their results have to count; null for what the job says.</summary>
+    public int? MinSites { get; init; }
+}
 
 /// <summary>A site's result as a controller sees it.</summary>
 /// <param name="Site">The site.</param>
@@ -51,7 +79,8 @@ public sealed record TaskRequest(string Task, int Round, GlobalModel Model, int 
 /// <param name="Kind">What the update is.</param>
 /// <param name="Samples">The update's weight.</param>
 /// <param name="Metrics">Figures by name; see <see cref="Tasks.MetricNames"/>.</param>
-public sealed record SiteResult(string Site, TensorSource? Update, MessageKind Kind, long Samples, IReadOnlyDictionary<string, double> Metrics);
+/// <param name="Round">The round whose task it answers.</param>
+public sealed record SiteResult(string Site, TensorSource? Update, MessageKind Kind, long Samples, IReadOnlyDictionary<string, double> Metrics, int Round);
 
 /// <summary>A job that cannot go on. The message names the site or file and says what to do.</summary>
 public sealed class JobFailedException : Exception

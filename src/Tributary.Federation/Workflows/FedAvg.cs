@@ -1,5 +1,6 @@
 using Tributary.Federation.Aggregation;
 using Tributary.Federation.Messages;
+using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
 using Tributary.Tensors;
 
@@ -7,10 +8,14 @@ namespace Tributary.Federation.Workflows;
 
 /// <summary>
 /// Federated averaging (McMahan et al. 2017, algorithm 1): every round the sites train the global model on their own records, and the
-/// mean of their updates, weighted by the number of records, makes the next one.
+/// mean of their updates, weighted by the number of records, makes the next one; or whatever else the job wants of the updates
+/// (<see cref="ServerUpdate"/>).
 /// </summary>
 public sealed class FedAvg : Controller
 {
+    /// <summary>Its name in job files.</summary>
+    public const string Name = "fedavg";
+
     /// <summary>The next global model: the mean of the updates, weighted by their samples; nothing is read yet.</summary>
     /// <param name="received">The model that the sites were sent.</param>
     /// <param name="results">Their results, each with an update.</param>
@@ -27,27 +32,12 @@ public sealed class FedAvg : Controller
         GlobalModel global = context.Latest;
         for (int round = global.Round + 1; round <= context.Job.Rounds; round++)
         {
-            var train = new TaskRequest(TaskNames.Train, round, global);
+            var train = new TaskRequest(TaskNames.Train, round, global) { Sites = SiteDraw.Of(context.Job, round) };
             IReadOnlyList<SiteResult> results = await context.BroadcastAsync(train, cancellationToken);
-            context.RecordLoss(global, HeldOutLoss(round, results));
-            GlobalModel received = global;
-            global = await context.SaveAsync(round, () => Average(received, results), cancellationToken);
+            context.RecordLoss(global, HeldOutLoss.Of(round, results));
+            global = await ServerUpdate.SaveAsync(context, round, global, results, cancellationToken);
         }
 
-        var evaluate = new TaskRequest(TaskNames.Evaluate, context.Job.Rounds + 1, global);
-        context.RecordLoss(global, HeldOutLoss(evaluate.Round, await context.BroadcastAsync(evaluate, cancellationToken)));
+        await Evaluate.FinalAsync(context, global, cancellationToken);
     }
-
-    /// <summary>The loss of the model that the sites received, weighted by their held-out response tokens.</summary>
-    private static double HeldOutLoss(int round, IReadOnlyList<SiteResult> results)
-    {
-        double tokens = results.Sum(result => Figure(round, result, MetricNames.HeldOutTokens));
-        return tokens > 0
-            ? results.Sum(result => Figure(round, result, MetricNames.ReceivedLoss) * Figure(round, result, MetricNames.HeldOutTokens)) / tokens
-            : throw new JobFailedException($"round {round}: the sites' {MetricNames.HeldOutTokens} sum to {tokens}; at least one site should hold records out");
-    }
-
-    private static double Figure(int round, SiteResult result, string name) => result.Metrics.TryGetValue(name, out double figure)
-        ? figure
-        : throw new JobFailedException($"round {round}: the result of site '{result.Site}' lacks the figure '{name}'; its executor should measure the model it receives");
 }

@@ -21,13 +21,22 @@ internal static class ObjectEndpoints
     private static ServedObject? Find(HttpContext context, TributaryServer server)
     {
         JobRun? run = server.Find((string)context.Request.RouteValues["job"]!);
-        if (run?.Open is not { } open || !run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal))
+        if (run is null || !run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal))
         {
             return null;
         }
 
-        // A transfer is a sign of life, too.
-        open.State.Heard(context.Site());
-        return open.FindObject((string)context.Request.RouteValues["name"]!);
+        string name = (string)context.Request.RouteValues["name"]!;
+        foreach (OpenStep open in run.Steps.Open)
+        {
+            if (open.FindObject(name) is { } found)
+            {
+                // A transfer is a sign of life, too.
+                open.State.Heard(context.Site());
+                return found;
+            }
+        }
+
+        return null;
     }
 }

@@ -35,8 +35,7 @@ internal static class TaskEndpoints
     {
         RouteValueDictionary values = context.Request.RouteValues;
         JobRun? run = server.Find((string)values["job"]!);
-        return run?.Open is { } open && run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal)
-            && open.Round.ToString(CultureInfo.InvariantCulture) == (string)values["round"]! && open.Step.ToString(CultureInfo.InvariantCulture) == (string)values["step"]!
+        return run is not null && run.Job.Sites.Contains(context.Site(), StringComparer.Ordinal) && run.Steps.Find((string)values["round"]!, (string)values["step"]!) is { } open
             ? (run, open)
             : null;
     }
@@ -52,7 +51,7 @@ internal static class TaskEndpoints
             Task opened = server.StepOpened;
             foreach (JobRun run in server.Running)
             {
-                if (run.Open is { } open && open.State.Needs(context.Site()))
+                if (run.Steps.NextFor(context.Site()) is { } open)
                 {
                     open.State.Heard(context.Site());
                     await context.Response.WriteAsJsonAsync(TaskFor(open, context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
@@ -142,7 +141,7 @@ internal static class TaskEndpoints
         }
 
         Answer? answer = await open.UploadOf(context.Site()).CountAsync(
-            result.Attempt, committed => Count(result, committed, run, open, context.Site()), context.RequestAborted);
+            result.Attempt, committed => Count(result, committed, run, open, context.Site(), context.RequestAborted), context.RequestAborted);
         if (answer is null || answer.Status == StatusCodes.Status410Gone)
         {
             await Problem.StepNotOpenAsync(context, server);
@@ -158,33 +157,45 @@ internal static class TaskEndpoints
     }
 
     /// <summary>Looks at a result and journals it.</summary>
-    private static Answer Count(ResultDocument result, string? committed, JobRun run, OpenStep open, string site)
+    private static Answer Count(ResultDocument result, string? committed, JobRun run, OpenStep open, string site, CancellationToken cancellationToken)
     {
-        if (Refuse(result, committed, open) is { } reason)
+        if (Refuse(result, committed, run, open) is { } reason)
         {
-            return new Answer(StatusCodes.Status422UnprocessableEntity, reason);
+            return Refused(StatusCodes.Status422UnprocessableEntity, reason);
         }
 
         var row = new ResultRow(open.Round, open.Step, site, result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
         try
         {
-            return new Answer(run.AddResult(row) ? StatusCodes.Status204NoContent : StatusCodes.Status410Gone, null);
+            return new Answer(run.AddResult(open, row, cancellationToken) ? StatusCodes.Status204NoContent : StatusCodes.Status410Gone, null);
         }
         catch (TensorFormatException e)
         {
-            return new Answer(StatusCodes.Status422UnprocessableEntity, e.Message);
+            return Refused(StatusCodes.Status422UnprocessableEntity, e.Message);
         }
         catch (MessageRefusedException e)
         {
-            return new Answer(StatusCodes.Status409Conflict, e.Message);
+            return Refused(StatusCodes.Status409Conflict, e.Message);
+        }
+
+        Answer Refused(int status, string reason)
+        {
+            open.State.Object(site, reason);
+            return new Answer(status, reason);
         }
     }
 
-    private static string? Refuse(ResultDocument result, string? committed, OpenStep open)
+    private static string? Refuse(ResultDocument result, string? committed, JobRun run, OpenStep open)
     {
         if (open.Name == TaskNames.Train && (result.Samples <= 0 || result.Digest is null || result.Meaning is null))
         {
             return "A result of training needs a message, its meaning and a number of samples above zero.";
+        }
+
+        // An update weighs as much as it says: a count that a fault or a liar makes would drown everybody else's.
+        if (result.Samples > run.Job.Aggregation.SamplesMax)
+        {
+            return $"It says that it was trained on {result.Samples} records, and samples_max is {run.Job.Aggregation.SamplesMax}.";
         }
 
         if (result.Metrics.FirstOrDefault(metric => !double.IsFinite(metric.Value)) is { Key: { } name })

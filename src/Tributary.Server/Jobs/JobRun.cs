@@ -19,28 +19,31 @@ namespace Tributary.Server.Jobs;
 /// A running job: what its controller asks for, done with files, the journal and the sites. Run again after a restart it goes on from
 /// the journal: closed steps are answered from the record, an open one keeps the results it has.
 /// </summary>
-internal sealed class JobRun : ControllerContext, IDisposable
+internal sealed class JobRun : ControllerContext, IAsyncDisposable
 {
     private readonly JobFolder _folder;
     private readonly Journal _journal;
     private readonly MessageBroadcast _broadcast;
-    private readonly TimeProvider _time;
     private readonly Action<JobEvent> _report;
     private readonly TensorSource _initial;
     private readonly FilterPipeline _resultIn;
+    private readonly ResultCheck _check;
     private readonly List<IDisposable> _opened = [];
+    private readonly Dictionary<(int Round, string Name), SafetensorsFile> _kept = [];
     private SafetensorsFile? _model;
 
-    public JobRun(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time, Action<JobEvent> report)
+    public JobRun(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time, Action<JobEvent> report, Action stepOpened)
     {
         Job = job;
         _initial = initial;
         _folder = folder;
         _journal = journal;
-        _time = time;
         _report = report;
         _broadcast = new MessageBroadcast(job, new CastSource(initial, DType.F32), folder, journal, time);
+        Steps = new StepCollector(job, folder, journal, _broadcast, time, report) { StepOpened = stepOpened };
+        _broadcast.IsOpen = row => Steps.IsOpen(row.Round, row.Step);
         _resultIn = FilterPipeline.For(FilterPoint.TaskResultIn, job.Precision);
+        _check = new ResultCheck(job, folder, _resultIn);
         _journal.AddModel(job.Name, 0, 0);
         int latest = _journal.Models(job.Name)[^1].Round;
         Latest = OpenModel(latest);
@@ -50,29 +53,35 @@ internal sealed class JobRun : ControllerContext, IDisposable
 
     public override GlobalModel Latest { get; }
 
-    /// <summary>The step that sites work on now.</summary>
-    public OpenStep? Open { get; private set; }
+    /// <summary>The steps that sites work on now.</summary>
+    public StepCollector Steps { get; }
 
-    /// <summary>Told when a step is opened, so that sites that wait for a task look again.</summary>
-    public Action StepOpened { get; init; } = static () => { };
+    public override Task<IReadOnlyList<SiteResult>> BroadcastAsync(TaskRequest request, CancellationToken cancellationToken) =>
+        CloseAsync(request, row => Steps.CollectAsync(request, row, cancellationToken));
 
-    public override async Task<IReadOnlyList<SiteResult>> BroadcastAsync(TaskRequest request, CancellationToken cancellationToken)
+    public override Task<IReadOnlyList<SiteResult>> BufferAsync(TaskRequest request, int size, CancellationToken cancellationToken) =>
+        CloseAsync(request, row => Steps.FillAsync(request, row, size, cancellationToken));
+
+    public override Task<TensorSource> KeepAsync(int round, string name, Func<TensorSource> source, CancellationToken cancellationToken)
     {
-        CloseOpened();
-        StepRow? row = _journal.Steps(Job.Name).FirstOrDefault(row => row.Round == request.Round && row.Step == request.Step);
-        if (row?.Closed is null)
+        if (FindKept(round, name) is { } kept)
         {
-            try
-            {
-                await CollectAsync(request, row, cancellationToken);
-            }
-            catch (Exception e) when (e is SiteLostException or StepBrokenException or TensorFormatException || IsDiskFault(e))
-            {
-                throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
-            }
+            return Task.FromResult(kept);
         }
 
-        return Results(request);
+        Write(round, name, source, _folder.Kept(round, name), cancellationToken);
+        return Task.FromResult(FindKept(round, name)!);
+    }
+
+    public override TensorSource? FindKept(int round, string name)
+    {
+        if (_kept.TryGetValue((round, name), out SafetensorsFile? opened))
+        {
+            return opened;
+        }
+
+        string path = _folder.Kept(round, name);
+        return File.Exists(path) ? _kept[(round, name)] = SafetensorsFile.Open(path) : null;
     }
 
     public override Task<GlobalModel> SaveAsync(int round, Func<TensorSource> weights, CancellationToken cancellationToken)
@@ -81,22 +90,15 @@ internal sealed class JobRun : ControllerContext, IDisposable
         {
             _report(new MergeStarted(round));
             long start = Stopwatch.GetTimestamp();
-            try
-            {
-                new SafetensorsWriter(weights()).WriteFile(_folder.Model(round), cancellationToken);
-                _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
-            }
-            catch (Exception e) when (IsDiskFault(e))
-            {
-                throw new JobFailedException($"round {round} (merge): {e.Message}", e);
-            }
-
+            Write(round, "merge", weights, _folder.Model(round), cancellationToken);
+            _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
             _report(new ModelSaved(round));
         }
 
         CloseOpened();
-        _folder.ClearSpool(round);
-        return Task.FromResult(OpenModel(round));
+        GlobalModel model = OpenModel(round);
+        ClearUsed(round);
+        return Task.FromResult(model);
     }
 
     public override void RecordLoss(GlobalModel model, double loss)
@@ -107,151 +109,86 @@ internal sealed class JobRun : ControllerContext, IDisposable
         _folder.ClearModels(new HashSet<string>(_broadcast.Held, StringComparer.Ordinal) { _folder.Model(model.Round), _folder.Model(best) });
     }
 
-    /// <summary>A result whose message, if it has one, is durable in the spool. Journalled before it counts.</summary>
+    /// <summary>A result whose message, if it has one, is durable in the spool. Looked at and journalled before it counts.</summary>
     /// <returns>False where the step is closed.</returns>
     /// <exception cref="MessageRefusedException">It is not what the job exchanges, or its change is against another model than this step's.</exception>
-    /// <exception cref="TensorFormatException">The message cannot be read, or its tensors are not the model's.</exception>
-    public bool AddResult(ResultRow result)
+    /// <exception cref="TensorFormatException">The message cannot be read, its tensors are not the model's, or a value is none.</exception>
+    public bool AddResult(OpenStep open, ResultRow result, CancellationToken cancellationToken)
     {
-        if (Open is not { } open || open.Round != result.Round || open.Step != result.Step)
-        {
-            return false;
-        }
-
-        CheckMessage(result, open);
-        bool counts = _journal.AddResult(Job.Name, result);
-        open.State.Count(result.Site);
-        if (counts)
-        {
-            long bytes = result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site)).Length;
-            _report(new ResultCounted(result.Round, result.Site, bytes, result.Metrics));
-        }
-
-        open.Signal();
-        return true;
+        ResultRow seen = _check.Look(open.Request, result, open.Message.ModelDigest, cancellationToken);
+        return Steps.Add(open, seen, result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site)).Length);
     }
 
     public void Report(JobEvent happened) => _report(happened);
 
-    public void Dispose()
+    public async ValueTask DisposeAsync()
     {
+        await Steps.DisposeAsync();
         CloseOpened();
         _model?.Dispose();
+        foreach (SafetensorsFile kept in _kept.Values)
+        {
+            kept.Dispose();
+        }
     }
 
     internal static int Best(IReadOnlyList<ModelRow> models) => models.Where(model => model.Loss is not null).MinBy(model => model.Loss)?.Round ?? models[^1].Round;
 
     private static bool IsDiskFault(Exception e) => e is IOException or UnauthorizedAccessException or SqliteException;
 
-    /// <summary>A message is looked at before it counts, so that what is wrong with it is its site's failure and not the merge's.</summary>
-    private void CheckMessage(ResultRow result, OpenStep open)
+    private async Task<IReadOnlyList<SiteResult>> CloseAsync(TaskRequest request, Func<StepRow?, Task> collect)
     {
-        if (result.Meaning is not { } meaning)
+        StepRow? row = _journal.Steps(Job.Name).FirstOrDefault(row => row.Round == request.Round && row.Step == request.Step);
+        if (row?.Closed is null)
         {
-            return;
-        }
-
-        MessageKind expected = Job.Exchange == Exchange.Delta ? MessageKind.Delta : MessageKind.Weights;
-        if (meaning.Kind != expected || (meaning.Base is null) != (expected == MessageKind.Weights))
-        {
-            string text = meaning.Base is null ? "against no model" : "against a model";
-            throw new MessageRefusedException($"the message says that it is {meaning.Kind} {text}, but this job exchanges {Job.Exchange}; it was not applied");
-        }
-
-        meaning.RequireBase(open.Message.ModelDigest);
-        if (result.Digest is not null)
-        {
-            CheckTensors(_folder.Spool(result.Round, result.Step, result.Site), open.Model);
-        }
-    }
-
-    private static void CheckTensors(string path, TensorManifest model)
-    {
-        try
-        {
-            using var message = MessageFile.Open(path);
-            Manifests.Align(model, message.Manifest);
-        }
-        catch (TensorFormatException e)
-        {
-            // It goes to the site, whom the spool does not concern.
-            throw new TensorFormatException(e.Message.Replace(path, "the message", StringComparison.Ordinal), e);
-        }
-    }
-
-    private async Task CollectAsync(TaskRequest request, StepRow? row, CancellationToken cancellationToken)
-    {
-        var state = new StepState(Job.Sites, Job.SiteTimeout, Job.TaskRetries, _time);
-        foreach (ResultRow result in _journal.Results(Job.Name).Where(result => result.Round == request.Round && result.Step == request.Step))
-        {
-            state.Count(result.Site);
-        }
-
-        if (row is null && !_broadcast.IsStored(request))
-        {
-            _report(new StepEncoding(request.Round, request.Task));
-        }
-
-        await using StepMessage message = _broadcast.Begin(request, row, cancellationToken);
-        (ServedObject Object, BaseDocument Document)? offered = _broadcast.OfferBase(request, row);
-        using var open = new OpenStep(Job, _folder, _journal, request, message, offered, state);
-        Task<Exception>[] broken = offered is { } model ? [message.Object.Broken, model.Object.Broken] : [message.Object.Broken];
-        Open = open;
-        _report(new Federation.Rounds.StepOpened(request.Round, request.Task, message.Length));
-        StepOpened();
-        try
-        {
-            await WaitForSitesAsync(message, open, state, Task.WhenAny(broken), cancellationToken);
-            await message.Object.CommitAsync();
-        }
-        finally
-        {
-            Open = null;
-        }
-
-        _journal.CloseStep(Job.Name, request.Round, request.Step);
-    }
-
-    /// <summary>Waits for the sites, and meanwhile for the encoder and what is offered, whose faults are the step's and not a site's.</summary>
-    private async Task WaitForSitesAsync(StepMessage message, OpenStep open, StepState state, Task<Task<Exception>> broken, CancellationToken cancellationToken)
-    {
-        for (Task changed = open.Changed; !await IsBrokenAsync(message, broken) && !state.IsComplete(); changed = open.Changed)
-        {
-            // Wakes by itself once in a while to notice a site that says nothing.
-            var tick = Task.Delay(Job.SiteTimeout / 10, _time, cancellationToken);
-            await (message.Made.IsCompleted ? Task.WhenAny(changed, tick, broken) : Task.WhenAny(changed, tick, broken, message.Made));
-            cancellationToken.ThrowIfCancellationRequested();
-            if (message.Made.IsFaulted)
+            try
             {
-                await message.Made;
+                await collect(row);
+            }
+            catch (Exception e) when (e is QuorumLostException or StepBrokenException or TensorFormatException || IsDiskFault(e))
+            {
+                throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
             }
         }
+
+        return Results(request);
     }
 
-    /// <summary>A site is told that an object cannot be had after the object knows, so its failure never comes before the reason.</summary>
-    /// <exception cref="StepBrokenException">An object cannot be had.</exception>
-    private static async Task<bool> IsBrokenAsync(StepMessage message, Task<Task<Exception>> broken)
+    private void Write(int round, string what, Func<TensorSource> source, string path, CancellationToken cancellationToken)
     {
-        if (!broken.IsCompleted)
+        try
         {
-            return false;
+            new SafetensorsWriter(source()).WriteFile(path, cancellationToken);
+        }
+        catch (Exception e) when (IsDiskFault(e))
+        {
+            throw new JobFailedException($"round {round} ({what}): {e.Message}", e);
+        }
+    }
+
+    /// <summary>Removes what the models up to a round were made of, and what was kept beside earlier ones.</summary>
+    private void ClearUsed(int round)
+    {
+        HashSet<string> unused = [.. _journal.UnusedResults(Job.Name).Select(result => _folder.Spool(result.Round, result.Step, result.Site))];
+        _folder.ClearSpool(path => unused.Contains(path) || Steps.Open.Any(open => path.StartsWith(_folder.Spool(open.Round, open.Step), StringComparison.Ordinal)));
+        foreach ((int Round, string Name) key in _kept.Keys.Where(key => key.Round < round).ToArray())
+        {
+            _kept.Remove(key, out SafetensorsFile? kept);
+            kept!.Dispose();
         }
 
-        // Where it is the encoder that failed, what it says is the reason.
-        await message.Made;
-        Exception reason = await await broken;
-        throw new StepBrokenException((reason.InnerException ?? reason).Message);
+        _folder.ClearKept(round);
     }
 
     private List<SiteResult> Results(TaskRequest request)
     {
         var results = new List<SiteResult>();
-        foreach (ResultRow row in _journal.Results(Job.Name).Where(row => row.Round == request.Round && row.Step == request.Step))
+        foreach (ResultRow row in _journal.ResultsFor(Job.Name, request.Round, request.Step))
         {
             string path = _folder.Spool(row.Round, row.Step, row.Site);
             TensorSource? update = row.Digest is null ? null : Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
 
-            results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics));
+            results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics, row.Round));
         }
 
         return results;

@@ -26,8 +26,11 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
 {
     private readonly FilterPipeline _taskOut = FilterPipeline.For(FilterPoint.TaskDataOut, job.Precision);
 
-    /// <summary>The shadows that sites may need: of the step that is open, and the one before it as its base.</summary>
-    public IReadOnlyList<string> Held => [.. journal.Steps(job.Name).TakeLast(2).Select(row => folder.Shadow(row.Round, row.Step))];
+    /// <summary>Whether sites may still fetch what a step offers.</summary>
+    public Func<StepRow, bool> IsOpen { get; set; } = static _ => false;
+
+    /// <summary>The shadows that sites may need.</summary>
+    public IReadOnlyList<string> Held => [.. Needed(journal.Steps(job.Name)).Select(row => folder.Shadow(row.Round, row.Step))];
 
     /// <summary>
     /// Whether a step's message lies in files already and need not be encoded: the initial model stays where it is for the whole job; of
@@ -126,13 +129,17 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         return Task.CompletedTask;
     }
 
-    /// <summary>Kept are the open step's message, and the one before it where that is the base: a model as it was sent.</summary>
+    /// <summary>Kept are the messages of open steps, and the one before the last where that is the base: a model as it was sent.</summary>
     private void ClearMessages()
     {
         IReadOnlyList<StepRow> steps = journal.Steps(job.Name);
-        IEnumerable<StepRow> bases = job.Exchange == Exchange.Delta ? steps.TakeLast(2).Where(row => row.Meaning.Base is null) : [];
-        folder.ClearMessages([.. bases.Append(steps[^1]).Select(row => folder.Message(row.Round, row.Step))]);
+        IEnumerable<StepRow> bases = job.Exchange == Exchange.Delta ? Needed(steps).Where(row => row.Meaning.Base is null) : [];
+        folder.ClearMessages([.. bases.Append(steps[^1]).Concat(steps.Where(IsOpen)).Select(row => folder.Message(row.Round, row.Step))]);
     }
+
+    /// <summary>The last step and those that are open, and of each the one before it, whose shadow is its base.</summary>
+    private IEnumerable<StepRow> Needed(IReadOnlyList<StepRow> steps) => steps.Where((row, place) =>
+        place >= steps.Count - 2 || IsOpen(row) || IsOpen(steps[place + 1]));
 
     private void WriteShadow(TaskRequest request, StepRow before)
     {

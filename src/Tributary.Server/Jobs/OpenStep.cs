@@ -3,19 +3,21 @@ using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server.Storage;
-using Tributary.Tensors;
 using Tributary.Transport;
 
 namespace Tributary.Server.Jobs;
 
-/// <summary>A step that waits for its sites: what they fetch, and where each stands.</summary>
+/// <summary>A step that takes results: what sites fetch for it, and where each stands.</summary>
 internal sealed class OpenStep(
-    Job job, JobFolder folder, Journal journal, TaskRequest request, StepMessage message, (ServedObject Object, BaseDocument Document)? baseModel, StepState state) : IDisposable
+    Job job, JobFolder folder, Journal journal, TaskRequest request, StepMessage message, (ServedObject Object, BaseDocument Document)? baseModel, StepState state, Signal changed) : IAsyncDisposable
 {
     private readonly Dictionary<string, SiteUpload> _uploads =
         job.Sites.ToDictionary(site => site, site => new SiteUpload(folder.Spool(request.Round, request.Step, site)), StringComparer.Ordinal);
 
-    private TaskCompletionSource _changed = NewSignal();
+    private readonly Task<Task<Exception>> _broken =
+        Task.WhenAny<Exception>(baseModel is var (offered, _) ? [message.Object.Broken, offered.Broken] : [message.Object.Broken]);
+
+    public TaskRequest Request => request;
 
     public string Name => request.Task;
 
@@ -23,23 +25,18 @@ internal sealed class OpenStep(
 
     public int Step => request.Step;
 
-    /// <summary>The tensors of the model that is sent, and of every update of it.</summary>
-    public TensorManifest Model { get; } = request.Model.Weights.Manifest;
-
     /// <summary>What is sent to the sites.</summary>
     public StepMessage Message => message;
 
     public StepState State => state;
-
-    /// <summary>Completes when a site has moved; take it before looking at the state.</summary>
-    public Task Changed => Volatile.Read(ref _changed).Task;
 
     /// <summary>The task as it is handed to a site, each time as a new attempt, also after a restart.</summary>
     public TaskDocument TaskFor(string site) => new(job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message.Document, baseModel?.Document);
 
     public int Attempts(string site) => journal.Attempts(job.Name, Round, Step, site);
 
-    public void Signal() => Interlocked.Exchange(ref _changed, NewSignal()).TrySetResult();
+    /// <summary>Says that a site has moved.</summary>
+    public void Signal() => changed.Set();
 
     public ServedObject? FindObject(string name) =>
         name == message.Object.Id ? message.Object : name == baseModel?.Object.Id ? baseModel?.Object : null;
@@ -47,8 +44,31 @@ internal sealed class OpenStep(
     /// <summary>What a site of the job uploads.</summary>
     public SiteUpload UploadOf(string site) => _uploads[site];
 
-    /// <summary>Closes the uploads; what arrived of them stays for a later attempt to go on with.</summary>
-    public void Dispose()
+    /// <summary>Waits until the step can be closed, and meanwhile for the encoder and what is offered, whose faults are the step's and not a site's.</summary>
+    /// <param name="isDone">Closes it if it can be.</param>
+    /// <param name="tick">Looked at again after that time, to notice a site that says nothing.</param>
+    /// <param name="time">The clock.</param>
+    /// <param name="cancellationToken">Ends the waiting.</param>
+    /// <exception cref="StepBrokenException">An object cannot be had.</exception>
+    public async Task WaitAsync(Func<bool> isDone, TimeSpan tick, TimeProvider time, CancellationToken cancellationToken)
+    {
+        // Taken before looking, so that a change meanwhile is not missed.
+        for (Task moved = changed.Next; !await IsBrokenAsync() && !isDone(); moved = changed.Next)
+        {
+            var wake = Task.Delay(tick, time, cancellationToken);
+            await (message.Made.IsCompleted ? Task.WhenAny(moved, wake, _broken) : Task.WhenAny(moved, wake, _broken, message.Made));
+            cancellationToken.ThrowIfCancellationRequested();
+            if (message.Made.IsFaulted)
+            {
+                await message.Made;
+            }
+        }
+
+        await message.Object.CommitAsync();
+    }
+
+    /// <summary>Ends what is offered and closes the uploads; what arrived of them stays for a later attempt to go on with.</summary>
+    public async ValueTask DisposeAsync()
     {
         foreach (SiteUpload upload in _uploads.Values)
         {
@@ -56,7 +76,21 @@ internal sealed class OpenStep(
         }
 
         baseModel?.Object.Dispose();
+        await message.DisposeAsync();
     }
 
-    private static TaskCompletionSource NewSignal() => new(TaskCreationOptions.RunContinuationsAsynchronously);
+    /// <summary>A site is told that an object cannot be had after the object knows, so its failure never comes before the reason.</summary>
+    /// <exception cref="StepBrokenException">An object cannot be had.</exception>
+    private async Task<bool> IsBrokenAsync()
+    {
+        if (!_broken.IsCompleted)
+        {
+            return false;
+        }
+
+        // Where it is the encoder that failed, what it says is the reason.
+        await message.Made;
+        Exception reason = await await _broken;
+        throw new StepBrokenException((reason.InnerException ?? reason).Message);
+    }
 }

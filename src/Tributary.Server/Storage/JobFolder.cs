@@ -12,6 +12,7 @@ public sealed class JobFolder
         Directory.CreateDirectory(Path.Combine(_root, "models"));
         Directory.CreateDirectory(Path.Combine(_root, "messages"));
         Directory.CreateDirectory(Path.Combine(_root, "spool"));
+        Directory.CreateDirectory(Path.Combine(_root, "kept"));
     }
 
     /// <summary>A round's global model.</summary>
@@ -26,10 +27,25 @@ public sealed class JobFolder
     /// <summary>What a site sent in a step.</summary>
     public string Spool(int round, int step, string site) => Path.Combine(_root, "spool", Name($"round-{round:D5}-{step}-{site}"));
 
-    /// <summary>Removes what a round no longer needs once its model is durable: the results it was made of.</summary>
-    public void ClearSpool(int round)
+    /// <summary>What a workflow keeps beside a round's model.</summary>
+    public string Kept(int round, string name) => Path.Combine(_root, "kept", Name($"round-{round:D5}-{name}"));
+
+    /// <summary>How the paths begin of what sites sent in a step.</summary>
+    public string Spool(int round, int step) => Path.Combine(_root, "spool", $"round-{round:D5}-{step}-");
+
+    /// <summary>Removes what sites sent, but for what to keep.</summary>
+    public void ClearSpool(Func<string, bool> isKept)
     {
-        foreach (string path in Directory.GetFiles(Path.Combine(_root, "spool"), $"round-{round:D5}-*"))
+        foreach (string path in Directory.GetFiles(Path.Combine(_root, "spool")).Where(path => !isKept(path)))
+        {
+            File.Delete(path);
+        }
+    }
+
+    /// <summary>Removes what was kept beside models of rounds before one.</summary>
+    public void ClearKept(int round)
+    {
+        foreach (string path in Directory.GetFiles(Path.Combine(_root, "kept")).Where(path => string.CompareOrdinal(Path.GetFileName(path), $"round-{round:D5}") < 0))
         {
             File.Delete(path);
         }

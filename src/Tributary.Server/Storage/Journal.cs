@@ -2,6 +2,7 @@ using System.Text.Json;
 using Microsoft.Data.Sqlite;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
+using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Transport;
 
@@ -28,6 +29,9 @@ public sealed class Journal : IDisposable
             job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, attempt INTEGER NOT NULL,
             samples INTEGER NOT NULL, metrics TEXT NOT NULL, digest TEXT, meaning TEXT, received INTEGER NOT NULL,
             PRIMARY KEY (job, round, step, site)) STRICT;
+        CREATE TABLE IF NOT EXISTS parts (
+            job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
+            used_round INTEGER, used_step INTEGER, PRIMARY KEY (job, round, step, site)) STRICT;
         CREATE TABLE IF NOT EXISTS models (
             job TEXT NOT NULL, round INTEGER NOT NULL, saved INTEGER NOT NULL, merge_seconds REAL NOT NULL, loss REAL,
             PRIMARY KEY (job, round)) STRICT;
@@ -85,10 +89,39 @@ public sealed class Journal : IDisposable
         ("$job", job), ("$round", step.Round), ("$step", step.Step), ("$task", step.Task), ("$digest", step.Digest),
         ("$meaning", JsonSerializer.Serialize(step.Meaning, WireJson.Default.MessageMeaning)), ("$length", step.Length), ("$seconds", step.EncodeSeconds), ("$opened", step.Opened.ToUnixTimeMilliseconds()));
 
-    /// <summary>Notes that a step is closed: its results are those that are there now.</summary>
-    public void CloseStep(string job, int round, int step) => Execute(
-        "UPDATE steps SET closed = $now WHERE job = $job AND round = $round AND step = $step AND closed IS NULL",
-        ("$job", job), ("$round", round), ("$step", step), ("$now", Now()));
+    /// <summary>Notes that a step is closed, and how sites' parts ended, in it or in earlier steps: its results are the parts that count for it.</summary>
+    public void CloseStep(string job, int round, int step, IReadOnlyList<PartRow> parts)
+    {
+        lock (_lock)
+        {
+            using SqliteTransaction transaction = _connection.BeginTransaction();
+            AddParts(job, parts);
+            Execute(
+                "UPDATE steps SET closed = $now WHERE job = $job AND round = $round AND step = $step AND closed IS NULL",
+                ("$job", job), ("$round", round), ("$step", step), ("$now", Now()));
+            Commit(transaction);
+        }
+    }
+
+    /// <summary>Notes how sites' parts ended. What was noted of a part stays.</summary>
+    public void AddParts(string job, IReadOnlyList<PartRow> parts)
+    {
+        foreach (PartRow part in parts)
+        {
+            Execute(
+                "INSERT OR IGNORE INTO parts VALUES ($job, $round, $step, $site, $state, $reason, $used_round, $used_step)",
+                ("$job", job), ("$round", part.Round), ("$step", part.Step), ("$site", part.Site), ("$state", part.State.ToString()), ("$reason", part.Reason),
+                ("$used_round", part.UsedRound), ("$used_step", part.UsedStep));
+        }
+    }
+
+    /// <summary>How sites' parts in a job's steps ended, by round, step and site.</summary>
+    public IReadOnlyList<PartRow> Parts(string job) => Query(
+        "SELECT round, step, site, state, reason, used_round, used_step FROM parts WHERE job = $job ORDER BY round, step, site",
+        row => new PartRow(
+            row.GetInt32(0), row.GetInt32(1), row.GetString(2), Enum.Parse<SiteState>(row.GetString(3)), row.IsDBNull(4) ? null : row.GetString(4),
+            row.IsDBNull(5) ? null : row.GetInt32(5), row.IsDBNull(6) ? null : row.GetInt32(6)),
+        ("$job", job));
 
     /// <summary>Whether a step waits for results, as far as is known for good: also while the server has not gone on with its job yet.</summary>
     public bool IsStepOpen(string job, int round, int step) => Query(
@@ -123,14 +156,19 @@ public sealed class Journal : IDisposable
         ("$metrics", JsonSerializer.Serialize(result.Metrics, WireJson.Default.IReadOnlyDictionaryStringDouble)), ("$digest", result.Digest),
         ("$meaning", result.Meaning is null ? null : JsonSerializer.Serialize(result.Meaning, WireJson.Default.MessageMeaning)), ("$now", Now())) == 1;
 
-    /// <summary>The results of a job that count, by round, step and site.</summary>
+    /// <summary>The results of a job that are durable, whether they count or not, by round, step and site.</summary>
     public IReadOnlyList<ResultRow> Results(string job) => Query(
-        "SELECT round, step, site, attempt, samples, metrics, digest, meaning FROM results WHERE job = $job ORDER BY round, step, site",
-        row => new ResultRow(
-            row.GetInt32(0), row.GetInt32(1), row.GetString(2), row.GetInt32(3), row.GetInt64(4),
-            JsonSerializer.Deserialize(row.GetString(5), WireJson.Default.IReadOnlyDictionaryStringDouble)!, row.IsDBNull(6) ? null : row.GetString(6),
-            row.IsDBNull(7) ? null : JsonSerializer.Deserialize(row.GetString(7), WireJson.Default.MessageMeaning)),
-        ("$job", job));
+        $"SELECT {ResultColumns} FROM results WHERE job = $job ORDER BY round, step, site", ReadResult, ("$job", job));
+
+    /// <summary>The results of a job that count for a step that is closed, by round, step and site.</summary>
+    public IReadOnlyList<ResultRow> ResultsFor(string job, int round, int step) => Query(
+        $"SELECT {ResultColumns} FROM results JOIN parts USING (job, round, step, site) WHERE job = $job AND used_round = $round AND used_step = $used ORDER BY round, step, site",
+        ReadResult, ("$job", job), ("$round", round), ("$used", step));
+
+    /// <summary>The results of a job that no step has used or refused yet, as they came.</summary>
+    public IReadOnlyList<ResultRow> UnusedResults(string job) => Query(
+        $"SELECT {ResultColumns} FROM results LEFT JOIN parts USING (job, round, step, site) WHERE job = $job AND state IS NULL ORDER BY results.rowid",
+        ReadResult, ("$job", job));
 
     /// <summary>Notes a global model that is durable.</summary>
     public void AddModel(string job, int round, double mergeSeconds) => Execute(
@@ -146,9 +184,28 @@ public sealed class Journal : IDisposable
         row => new ModelRow(row.GetInt32(0), Time(row, 1), row.GetDouble(2), row.IsDBNull(3) ? null : row.GetDouble(3)),
         ("$job", job));
 
+    private const string ResultColumns = "round, step, site, attempt, samples, metrics, digest, meaning";
+
+    private static ResultRow ReadResult(SqliteDataReader row) => new(
+        row.GetInt32(0), row.GetInt32(1), row.GetString(2), row.GetInt32(3), row.GetInt64(4),
+        JsonSerializer.Deserialize(row.GetString(5), WireJson.Default.IReadOnlyDictionaryStringDouble)!, row.IsDBNull(6) ? null : row.GetString(6),
+        row.IsDBNull(7) ? null : JsonSerializer.Deserialize(row.GetString(7), WireJson.Default.MessageMeaning));
+
     private static DateTimeOffset Time(SqliteDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
+
+    private void Commit(SqliteTransaction transaction)
+    {
+        try
+        {
+            transaction.Commit();
+        }
+        catch (SqliteException e) when (IsFull(e))
+        {
+            throw new DiskFullException(_path, null, e);
+        }
+    }
 
     private int Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
     {
@@ -214,7 +271,10 @@ public sealed class Journal : IDisposable
 public sealed record StepRow(
     int Round, int Step, string Task, string Digest, MessageMeaning Meaning, long Length, double EncodeSeconds, DateTimeOffset Opened, DateTimeOffset? Closed = null);
 
-/// <summary>A result that counts.</summary>
+/// <summary>How a site's part in a step ended, and the step whose model it went into, where it counts for one.</summary>
+public sealed record PartRow(int Round, int Step, string Site, SiteState State, string? Reason, int? UsedRound = null, int? UsedStep = null);
+
+/// <summary>A result that is durable.</summary>
 public sealed record ResultRow(
     int Round, int Step, string Site, int Attempt, long Samples, IReadOnlyDictionary<string, double> Metrics, string? Digest, MessageMeaning? Meaning);
 

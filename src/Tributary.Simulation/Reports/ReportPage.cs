@@ -23,6 +23,8 @@ internal static class ReportPage
             "timeLabel" => Html.From($"{ChartLabels.Time(summary)}").Markup,
             "sites" => SiteTable.Render(summary).Markup,
             "rounds" => RoundTable.Render(summary).Markup,
+            "leftOut" => LeftOutTable.Render(summary).Markup,
+            "crossSite" => CrossSiteTable.Render(summary).Markup,
             "next" => NextSteps.Render(summary).Markup,
             "data" => data,
             "echarts" => ECharts(Resource("echarts.js")),

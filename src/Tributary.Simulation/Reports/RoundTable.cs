@@ -29,9 +29,9 @@ internal static class RoundTable
         <td></td><td></td><td></td><td></td><td></td><td></td><td></td></tr>
         """);
 
-    private static Html Row(RunSummary run, RoundSummary round, double lossBefore) => Html.From($"""
+    private static Html Row(RunSummary run, RoundSummary round, double? lossBefore) => Html.From($"""
         <tr><th scope="row">{round.Round}{Best(run, round.Round)}</th><td>{Figures.Count(round.Sites.Count)}</td>
-        <td>{Figures.Loss(round.GlobalLoss)}</td><td>{Figures.Change(lossBefore, round.GlobalLoss)}</td>
+        <td>{Figures.Loss(round.GlobalLoss)}</td><td>{(lossBefore is { } before && round.GlobalLoss is { } after ? Figures.Change(before, after) : Figures.None)}</td>
         <td>{Figures.Loss(TrainLoss(round))}</td>
         <td>{Figures.Seconds(round.Seconds)}</td><td>{Figures.Seconds(round.EncodeSeconds)}</td>
         <td>{SlowestTraining(round)}</td><td>{Figures.Seconds(round.MergeSeconds)}</td>

@@ -57,6 +57,9 @@ public sealed record RunSummary
     /// <summary>The rounds in order.</summary>
     public required IReadOnlyList<RoundSummary> Rounds { get; init; }
 
+    /// <summary>Where a workflow measured every site's model at every site: a row for each model, in the order of the sites; else empty.</summary>
+    public IReadOnlyList<CrossSiteRow> CrossSite { get; init; } = [];
+
     /// <summary>Bytes from the server to the sites, all rounds and the last evaluation.</summary>
     public required long BytesDown { get; init; }
 
@@ -101,22 +104,40 @@ public sealed record SiteSummary(string Name, int TrainRecords, int HeldOutRecor
 
 /// <summary>A round. Its global loss is that of the model the round produced.</summary>
 /// <param name="Round">The round, from 1.</param>
-/// <param name="GlobalLoss">The mean held-out loss of the sites, weighted by held-out response tokens.</param>
+/// <param name="GlobalLoss">
+/// The mean held-out loss of the sites, weighted by held-out response tokens; null where no site measured this model, as may be where sites do
+/// not wait for each other.
+/// </param>
 /// <param name="Seconds">From the round's start until its new global model was durable.</param>
 /// <param name="EncodeSeconds">Time the server took to write the round's message.</param>
 /// <param name="MergeSeconds">Time the server took to merge the updates.</param>
 /// <param name="BytesDown">Bytes to all sites.</param>
 /// <param name="BytesUp">Bytes from all sites.</param>
-/// <param name="Sites">Each site's part, sorted by name.</param>
+/// <param name="Sites">The part of each site that trained, sorted by name.</param>
 public sealed record RoundSummary(
     int Round,
-    double GlobalLoss,
+    double? GlobalLoss,
     double Seconds,
     double EncodeSeconds,
     double MergeSeconds,
     long BytesDown,
     long BytesUp,
-    IReadOnlyList<SiteRoundSummary> Sites);
+    IReadOnlyList<SiteRoundSummary> Sites)
+{
+    /// <summary>The sites that the round went on without, by step and name; not those that were not drawn for it.</summary>
+    public IReadOnlyList<LeftOutSite> LeftOut { get; init; } = [];
+}
+
+/// <summary>A site whose result does not count in a round.</summary>
+/// <param name="Site">The site.</param>
+/// <param name="State">How its part ended: failed, refused, dead, away or late.</param>
+/// <param name="Reason">Why.</param>
+public sealed record LeftOutSite(string Site, string State, string Reason);
+
+/// <summary>A model and what it came to at each site.</summary>
+/// <param name="Model">The site that trained it.</param>
+/// <param name="Losses">The held-out loss by the name of the site that measured it.</param>
+public sealed record CrossSiteRow(string Model, IReadOnlyDictionary<string, double> Losses);
 
 /// <summary>A site's part in a round.</summary>
 /// <param name="Site">The site.</param>

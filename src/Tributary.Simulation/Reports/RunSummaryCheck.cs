@@ -17,7 +17,7 @@ internal static class RunSummaryCheck
         foreach (RoundSummary round in summary.Rounds)
         {
             string place = $"{run}, round {round.Round}";
-            Finite(place, "globalLoss", round.GlobalLoss);
+            Finite(place, "globalLoss", round.GlobalLoss ?? 0);
             Finite(place, "seconds", round.Seconds);
             Finite(place, "encodeSeconds", round.EncodeSeconds);
             Finite(place, "mergeSeconds", round.MergeSeconds);

@@ -1,8 +1,7 @@
-using System.Globalization;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Workflows;
-using Tributary.Simulation.Streaming.Floors;
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments;
+using Tributary.Simulation.Experiments.Processes;
 using StreamingMode = Tributary.Federation.Jobs.Streaming;
 
 namespace Tributary.Simulation.Streaming;
@@ -16,12 +15,12 @@ public sealed class StreamingBenchmark
     private const int SitesMax = 64;
 
     private readonly StreamingOptions _options;
-    private readonly StreamedModel _model;
+    private readonly ExperimentModel _model;
     private readonly ProgramCommand _program;
     private readonly TimeProvider _time;
     private readonly string _folder;
 
-    private StreamingBenchmark(StreamingOptions options, StreamedModel model, ProgramCommand program, TimeProvider time)
+    private StreamingBenchmark(StreamingOptions options, ExperimentModel model, ProgramCommand program, TimeProvider time)
     {
         _options = options;
         _model = model;
@@ -42,20 +41,20 @@ public sealed class StreamingBenchmark
     /// <exception cref="FileNotFoundException">There is no model.</exception>
     public static StreamingBenchmark Prepare(StreamingOptions options, ProgramCommand program, TimeProvider time)
     {
-        Require(OperatingSystem.IsLinux(), "the streaming experiment needs Linux: it reads /proc and uses its tools cp, dd and sync");
-        Require(options.Sites is >= 1 and <= SitesMax, $"the number of sites is {options.Sites}, but should be from 1 to {SitesMax}");
-        Require(options.Runs >= 1, $"the number of runs is {options.Runs}, but should be at least 1");
-        Require(options.Streaming.Count > 0 && options.Precisions.Count > 0, "there is no streaming mode or no precision to measure");
-        Require(options.MemoryLimitBytes is null or > 0, "the memory limit should be above 0");
-        Require(Directory.Exists(options.WorkFolder), $"{options.WorkFolder}: there is no such folder to work in");
+        UsageException.Require(OperatingSystem.IsLinux(), "the streaming experiment needs Linux: it reads /proc and uses its tools cp, dd and sync");
+        UsageException.Require(options.Sites is >= 1 and <= SitesMax, $"the number of sites is {options.Sites}, but should be from 1 to {SitesMax}");
+        UsageException.Require(options.Runs >= 1, $"the number of runs is {options.Runs}, but should be at least 1");
+        UsageException.Require(options.Streaming.Count > 0 && options.Precisions.Count > 0, "there is no streaming mode or no precision to measure");
+        UsageException.Require(options.MemoryLimitBytes is null or > 0, "the memory limit should be above 0");
+        UsageException.Require(Directory.Exists(options.WorkFolder), $"{options.WorkFolder}: there is no such folder to work in");
         if (options.MemoryLimitBytes is { } limit)
         {
             MemoryGroup.Create(limit).Dispose();
         }
 
-        var benchmark = new StreamingBenchmark(options, StreamedModel.Open(options.Model), program, time);
+        var benchmark = new StreamingBenchmark(options, ExperimentModel.Open(options.Model), program, time);
         StreamingSetup setup = benchmark.Setup;
-        Require(
+        UsageException.Require(
             setup.DiskFreeBytes >= setup.DiskNeededBytes,
             $"{setup.WorkFolder}: {setup.DiskNeededBytes >> 20} MiB are needed there, but only {setup.DiskFreeBytes >> 20} MiB are free; give another folder with more room");
         return benchmark;
@@ -66,7 +65,7 @@ public sealed class StreamingBenchmark
     /// <param name="cancellationToken">Ends it; the processes are ended and what was written is removed.</param>
     /// <exception cref="JobFailedException">A process failed; the message names it and has what it said.</exception>
     /// <exception cref="IOException">A file cannot be written.</exception>
-    public async Task<StreamingReport> RunAsync(Action<StreamingProgress> report, CancellationToken cancellationToken)
+    public async Task<StreamingReport> RunAsync(Action<ExperimentProgress> report, CancellationToken cancellationToken)
     {
         var jobs = new List<StreamingRun>();
         var floors = new List<FloorRun>();
@@ -99,24 +98,10 @@ public sealed class StreamingBenchmark
         return new StreamingReport(Setup, jobRows, floorRows, jobs, floors, trials);
     }
 
-    private static void Require(bool holds, string otherwise)
-    {
-        if (!holds)
-        {
-            throw new UsageException(otherwise);
-        }
-    }
-
-    private static long MemoryAvailable()
-    {
-        string line = File.ReadLines("/proc/meminfo").First(line => line.StartsWith("MemAvailable:", StringComparison.Ordinal));
-        return 1024 * long.Parse(line.Split(' ', StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
-    }
-
     private StreamingSetup Describe()
     {
         var drive = new DriveInfo(_options.WorkFolder);
-        long available = MemoryAvailable();
+        long available = ProcessMemory.AvailableBytes();
         return new StreamingSetup
         {
             Model = _model.Path,
@@ -128,13 +113,24 @@ public sealed class StreamingBenchmark
             Runs = _options.Runs,
             WorkFolder = Path.GetFullPath(_options.WorkFolder),
             FileSystem = drive.DriveFormat,
-            DiskNeededBytes = _model.DiskBytes(_options),
+            DiskNeededBytes = DiskBytes(),
             DiskFreeBytes = drive.AvailableFreeSpace,
             Cores = Environment.ProcessorCount,
             MemoryAvailableBytes = available,
             MemoryLimitBytes = _options.MemoryLimitBytes,
             ModelFitsMemory = _model.FileBytes < (_options.MemoryLimitBytes ?? available),
         };
+    }
+
+    /// <summary>The most that one measurement has on the disk at once, beside the model itself.</summary>
+    private long DiskBytes()
+    {
+        long message = _options.Precisions.Max(precision => _model.SizeIn(precision).FileLength);
+        long sent = message * (1 + _options.Sites);
+
+        // Each site's result lies at the site and in the spool; the new global model is fp32.
+        long returned = _options.RoundTrip ? (2 * _options.Sites * message) + _model.SizeIn("fp32").FileLength : 0;
+        return Math.Max(sent + returned, _model.FileBytes) + ExperimentModel.SmallFilesBytes;
     }
 
     private async Task<List<FloorRun>> TryBuffersAsync(Steps steps, CancellationToken cancellationToken)
@@ -167,7 +163,7 @@ public sealed class StreamingBenchmark
     }
 
     /// <summary>Counts the measurements and tells of them.</summary>
-    private sealed class Steps(Action<StreamingProgress> report, int count)
+    private sealed class Steps(Action<ExperimentProgress> report, int count)
     {
         private int _number;
         private string _what = string.Empty;
@@ -175,11 +171,11 @@ public sealed class StreamingBenchmark
         public void Next(string what)
         {
             (_number, _what) = (_number + 1, what);
-            report(new StreamingProgress(_number, count, _what, string.Empty, 0, null));
+            report(new ExperimentProgress(_number, count, _what, string.Empty, 0, null));
         }
 
-        public void Move(TaskPhase phase, long bytes) => report(new StreamingProgress(_number, count, _what, phase.ToString().ToLowerInvariant(), bytes, null));
+        public void Move(TaskPhase phase, long bytes) => report(new ExperimentProgress(_number, count, _what, phase.ToString().ToLowerInvariant(), bytes, null));
 
-        public void Done(double seconds) => report(new StreamingProgress(_number, count, _what, string.Empty, 0, seconds));
+        public void Done(double seconds) => report(new ExperimentProgress(_number, count, _what, string.Empty, 0, seconds));
     }
 }

@@ -1,4 +1,4 @@
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments.Processes;
 
 namespace Tributary.Simulation.Streaming;
 

@@ -115,6 +115,14 @@ public sealed class InstructionDataset
         return (Pick(order[count..]), Pick(order[..count]));
     }
 
+    /// <summary>Some of the records, which are shared and not copied.</summary>
+    /// <param name="places">Their places in this dataset, from 0, ascending; at least one.</param>
+    public InstructionDataset Select(IReadOnlyList<int> places)
+    {
+        ArgumentOutOfRangeException.ThrowIfZero(places.Count);
+        return new InstructionDataset([.. places.Select(place => _examples[place])], _tokenizer, SequenceLength);
+    }
+
     /// <summary>Refuses a model that these tokens are not for.</summary>
     internal void RequireFits(LlamaConfig config)
     {
@@ -158,6 +166,6 @@ public sealed class InstructionDataset
     private InstructionDataset Pick(int[] indices)
     {
         Array.Sort(indices);
-        return new InstructionDataset([.. indices.Select(index => _examples[index])], _tokenizer, SequenceLength);
+        return Select(indices);
     }
 }

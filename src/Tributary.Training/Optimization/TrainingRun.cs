@@ -18,6 +18,7 @@ internal sealed class TrainingRun : IDisposable
     private readonly ParameterSet _gradients;
     private readonly AdamW _optimizer;
     private readonly ProximalTerm? _proximal;
+    private readonly GradientCorrection? _correction;
     private readonly BestModel? _best;
     private readonly TrainingCheckpoint? _checkpoint;
     private readonly TokenBatch _batch;
@@ -42,6 +43,7 @@ internal sealed class TrainingRun : IDisposable
         _random = new SplitMix64(options.Seed);
         _order = [.. Enumerable.Range(0, dataset.Count)];
         _proximal = options.ProximalMu > 0 ? new ProximalTerm(model.Trained, options.ProximalMu) : null;
+        _correction = files.Control is { } control ? new GradientCorrection(model.Trained, control) : null;
         _best = options.EarlyStop is { } rule ? new BestModel(rule, model, options.Threads) : null;
         _checkpoint = files.Checkpoint is { } path ? new TrainingCheckpoint(path, files.CheckpointEvery, model, dataset, options) : null;
     }
@@ -63,6 +65,7 @@ internal sealed class TrainingRun : IDisposable
 
         bool stopped = _totals.Steps < _stepsMax;
         _best?.Restore();
+        _correction?.Write(_totals.Steps);
         if (_files.OptimizerTo is { } to)
         {
             OptimizerFile.Write(to, _optimizer);
@@ -78,6 +81,7 @@ internal sealed class TrainingRun : IDisposable
     public void Dispose()
     {
         _best?.Dispose();
+        _correction?.Dispose();
         _proximal?.Dispose();
         _optimizer.Dispose();
         _gradients.Dispose();
@@ -130,6 +134,7 @@ internal sealed class TrainingRun : IDisposable
             loss += _pass.LossAndGradients(_batch, _gradients, responses, SplitMix64.Mix(draws + (ulong)(begin / _options.BatchSize)));
         }
 
+        _correction?.Apply(_gradients, _workers);
         _proximal?.AddGradients(_model.Trained, _gradients, _workers);
         double norm = GradientNorm.Of(_gradients);
         if (!double.IsFinite(loss) || !double.IsFinite(norm))

@@ -1,6 +1,6 @@
 using Tributary.Federation.Workflows;
-using Tributary.Simulation.Streaming.Processes;
-using Tributary.Simulation.Streaming.Roles;
+using Tributary.Simulation.Experiments.Processes;
+using Tributary.Simulation.Experiments.Roles;
 using Tributary.TestKit;
 using Tributary.Transport;
 

@@ -1,7 +1,7 @@
 using System.Security.Cryptography;
 using Tributary.Federation.Jobs;
-using Tributary.Simulation.Streaming.Processes;
-using Tributary.Simulation.Streaming.Roles;
+using Tributary.Simulation.Experiments.Processes;
+using Tributary.Simulation.Experiments.Roles;
 using Tributary.TestKit;
 using Tributary.Transport;
 

@@ -2,8 +2,8 @@ using System.Diagnostics;
 using System.Security.Cryptography;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Workflows;
-using Tributary.Simulation.Streaming.Processes;
-using Tributary.Simulation.Streaming.Roles;
+using Tributary.Simulation.Experiments.Processes;
+using Tributary.Simulation.Experiments.Roles;
 using Tributary.TestKit;
 
 namespace Tributary.EndToEnd.Streaming;

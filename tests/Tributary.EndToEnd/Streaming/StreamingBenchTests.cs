@@ -2,7 +2,7 @@ using System.Text.Json;
 using Tributary.Codecs.Benchmarks;
 using Tributary.Federation.Workflows;
 using Tributary.Simulation.Streaming;
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments.Processes;
 using Tributary.Tensors.Checkpoints;
 using Tributary.TestKit;
 using StreamingMode = Tributary.Federation.Jobs.Streaming;

@@ -1,11 +1,11 @@
-using Tributary.Simulation.Streaming.Processes;
+using Tributary.Simulation.Experiments.Processes;
 using Tributary.Tensors;
 using Tributary.Tensors.Checkpoints;
 using Tributary.TestKit;
 
 namespace Tributary.EndToEnd.Streaming;
 
-/// <summary>A model of a few MB that the streaming experiment sends, in two shards, and the program that plays its roles.</summary>
+/// <summary>A model of a few MB that an experiment sends, in two shards, and the program that plays its roles.</summary>
 internal static class StreamingModel
 {
     public static ProgramCommand Program { get; } = new("dotnet", [TributaryProgram.Assembly]);

@@ -9,8 +9,6 @@ namespace Tributary.Federation.Tests.Aggregation;
 
 public sealed class WeightedMeanTests
 {
-    private static readonly DType[] FloatTypes = [DType.F32, DType.F16, DType.BF16];
-
     [Fact]
     public void The_mean_of_any_sources_is_what_double_arithmetic_says()
     {
@@ -32,7 +30,7 @@ public sealed class WeightedMeanTests
     [Fact]
     public void One_source_alone_is_its_own_mean_bit_by_bit()
     {
-        using var source = new MemorySource([.. FloatTypes.Select((dtype, i) => MemorySource.Gaussian($"t{i}", dtype, [999], i))]);
+        using var source = new MemorySource([.. RandomUpdates.FloatTypes.Select((dtype, i) => MemorySource.Gaussian($"t{i}", dtype, [999], i))]);
         using var mean = new WeightedMean([(source, 7)]);
         foreach (TensorEntry entry in source.Manifest)
         {
@@ -145,27 +143,14 @@ public sealed class WeightedMeanTests
     private static void CheckAgainstDouble(int count, int seed, long[] shape)
     {
         var random = new Random(seed);
-        MemorySource[] sources = [.. Enumerable.Range(0, count).Select(_ => RandomSource(random, shape))];
+        MemorySource[] sources = [.. Enumerable.Range(0, count).Select(_ => RandomUpdates.Next(random, shape))];
         double[] weights = [.. sources.Select(_ => 1 + (1000 * random.NextDouble()))];
         using var mean = new WeightedMean([.. sources.Zip(weights)]);
         mean.Manifest.Select(entry => entry.Spec).ShouldBe(sources[0].Manifest.Select(entry => entry.Spec with { DType = DType.F32 }));
-        foreach (string name in new[] { "a", "b", "c" })
+        foreach (string name in RandomUpdates.Names)
         {
             AssertNear(mean, name, sources, weights);
         }
-    }
-
-    /// <summary>Three tensors, each of any float type, in any order.</summary>
-    private static MemorySource RandomSource(Random random, long[] shape)
-    {
-        (TensorSpec, byte[])[] tensors =
-        [
-            MemorySource.Gaussian("a", FloatTypes[random.Next(3)], shape, random.Next()),
-            MemorySource.Gaussian("b", FloatTypes[random.Next(3)], [shape[1], shape[0], 1], random.Next(), scale: 1e-3f),
-            MemorySource.Gaussian("c", FloatTypes[random.Next(3)], [], random.Next(), scale: 100),
-        ];
-        random.Shuffle(tensors);
-        return new MemorySource(tensors);
     }
 
     private static void AssertNear(WeightedMean mean, string name, IReadOnlyList<TensorSource> sources, double[] weights)

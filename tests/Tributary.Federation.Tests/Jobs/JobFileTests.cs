@@ -175,7 +175,7 @@ public sealed class JobFileTests
     [Theory]
     [InlineData("rouds: 3", "unknown key 'rouds'; did you mean 'rounds'?")]
     [InlineData("Streaming: file", "unknown key 'Streaming'; did you mean 'streaming'?")]
-    [InlineData("colour: red", "unknown key 'colour'; known here: exchange, held_out, model, name, precision")]
+    [InlineData("colour: red", "unknown key 'colour'; known here: aggregation, deadline, exchange, held_out, min_sites, model, name, precision")]
     [InlineData("train: { epoch: 2 }", "unknown key 'epoch'; did you mean 'epochs'?")]
     [InlineData("precision: { task: nf4, result: nf4, tsk: nf4 }", "unknown key 'tsk'; did you mean 'task'?")]
     public void An_unknown_key_is_refused_with_the_key_that_may_have_been_meant(string line, string expected) =>
@@ -195,7 +195,7 @@ public sealed class JobFileTests
     [InlineData("precision: { task: NF4, result: nf4 }", "'task' is 'NF4', but should be one of fp32, fp16, bf16, int8b, int8, fp4, nf4, nf4n")]
     [InlineData("exchange: gradients", "'exchange' is 'gradients', but should be one of weights, delta")]
     [InlineData("streaming: 1", "'streaming' is '1', but should be one of regular, container, file")]
-    [InlineData("workflow: cyclic", "'workflow' is 'cyclic', but should be one of fedavg")]
+    [InlineData("workflow: swarm", "'workflow' is 'swarm', but should be one of fedavg, fedbuff, cyclic, evaluate, cross_site_evaluation")]
     [InlineData("train: fast", "'train' should be keys and values")]
     [InlineData("train: { learning_rate: 0 }", "'learning_rate' is '0', but should be a number above 0 and below 10")]
     [InlineData("train: { weight_decay: 1.1 }", "'weight_decay' is '1.1', but should be a number from 0 to 1")]
@@ -229,7 +229,7 @@ public sealed class JobFileTests
     [InlineData("name: demo", 1)]
     [InlineData("name: demo\nsites: {}", 1)]
     public void A_job_without_sites_is_refused_with_an_example(string yaml, int line) =>
-        Errors(yaml).ShouldBe([$"job.yaml:{line}: 'sites' is missing: at least one site, such as 'clinic: {{ data: clinic.jsonl }}'"]);
+        Errors(yaml).ShouldBe([$"job.yaml:{line}: 'sites' is missing: at least one site, such as 'clinic: {{ data: clinic.jsonl }}', or many of one file, as in '{{ count: 20, data: all.jsonl }}'"]);
 
     [Fact]
     public void A_site_without_records_is_refused_with_its_name() =>

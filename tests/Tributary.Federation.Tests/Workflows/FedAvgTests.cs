@@ -117,5 +117,5 @@ public sealed class FedAvgTests
         {
             [MetricNames.ReceivedLoss] = loss,
             [MetricNames.HeldOutTokens] = tokens,
-        });
+        }, request.Round);
 }

@@ -142,7 +142,7 @@ public sealed class LaterAttemptTests
         using MemorySource other = Change(amount);
         (await again.SendAsync(task, 2, other, samples: 1)).ShouldBe(HttpStatusCode.NoContent);
         await again.EvaluateAsync();
-        using SafetensorsFile last = SafetensorsFile.Open((await running).LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open((await running).LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + amount));
     }
 

@@ -44,7 +44,7 @@ public sealed class ResultTests
         (await b.SendAsync(other, other.Attempt, two, samples: 3)).ShouldBe(HttpStatusCode.NoContent);
         await a.EvaluateAsync();
         await b.EvaluateAsync();
-        using SafetensorsFile last = SafetensorsFile.Open((await running).LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open((await running).LastModel!);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 2));
     }
 

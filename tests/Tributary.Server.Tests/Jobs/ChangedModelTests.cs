@@ -89,7 +89,7 @@ public sealed class ChangedModelTests : IDisposable
         Write(seed: 2);
         using SafetensorsFile second = SafetensorsFile.Open(ModelPath);
         JobRecord record = await server.Run(Models.Job("second", "a") with { Exchange = Exchange.Weights, Rounds = 1 }, second).Job;
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").ShouldBe(second.ReadFloats("w"));
         executor.Done.ShouldBe(["train 1", "evaluate 2"]);
     }

@@ -23,7 +23,7 @@ public sealed class FederationTests
         await using RunningAgent c = server.Agent("c", new AddingExecutor(4, samples: 20));
         record = await server.Run(job, initial).Job;
 
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         const float PerRound = (0.25f * 1) + (0.25f * 2) + (0.5f * 4);
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + (3 * PerRound)));
         last.ReadFloats("b").ShouldBe(initial.ReadFloats("b").Select(value => value + (3 * PerRound)));
@@ -79,7 +79,7 @@ public sealed class FederationTests
             await using RunningAgent b = server.Agent("b", new AddingExecutor(0.004f, 5));
             Job job = Models.Job("modes", "a", "b") with { Precision = new JobPrecision("nf4", "nf4"), Streaming = streaming };
             JobRecord record = await server.Run(job, initial).Job;
-            models.Add(await File.ReadAllBytesAsync(record.LastModel, TestContext.Current.CancellationToken));
+            models.Add(await File.ReadAllBytesAsync(record.LastModel!, TestContext.Current.CancellationToken));
         }
 
         models[1].AsSpan().SequenceEqual(models[0]).ShouldBeTrue();
@@ -112,7 +112,7 @@ public sealed class FederationTests
         record.BestModel.ShouldBe(record.LastModel);
         string job = Path.Combine(server.Folder, "jobs", "tidy");
         Directory.GetFiles(Path.Combine(job, "spool")).ShouldBeEmpty();
-        Directory.GetFiles(Path.Combine(job, "models"), "round-*").ShouldBe([record.LastModel]);
+        Directory.GetFiles(Path.Combine(job, "models"), "round-*").ShouldBe([record.LastModel!]);
         Directory.GetFiles(Path.Combine(job, "messages")).Length.ShouldBe(1);
     }
 
@@ -125,6 +125,6 @@ public sealed class FederationTests
         JobRecord record = await server.Run(Models.Job("worse", "a"), initial).Job;
         record.BestRound.ShouldBe(0);
         record.BestModel.ShouldBeNull();
-        File.Exists(record.LastModel).ShouldBeTrue();
+        File.Exists(record.LastModel!).ShouldBeTrue();
     }
 }

@@ -45,7 +45,7 @@ public sealed class RestartTests
         first.Done.ShouldBe(once);
         second.Done.ShouldBe(once);
         record.Results.Where(result => result.Round == 2).Select(result => (result.Site, result.Attempt)).ShouldBe([("a", 1), ("b", 1)]);
-        (await File.ReadAllBytesAsync(record.LastModel, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
+        (await File.ReadAllBytesAsync(record.LastModel!, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
     }
 
     [Fact]
@@ -66,7 +66,7 @@ public sealed class RestartTests
 
         JobRecord record = await job;
         record.Results.Count.ShouldBe(8);
-        (await File.ReadAllBytesAsync(record.LastModel, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
+        (await File.ReadAllBytesAsync(record.LastModel!, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
     }
 
     [Fact]
@@ -88,7 +88,7 @@ public sealed class RestartTests
         JobRecord record = await running;
         executor.Done.ShouldBe(["train 1", "evaluate 2"]);
         record.Results[0].Metrics[MetricNames.BytesUp].ShouldBeInRange(length, 1.5 * length);
-        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
         last.ReadFloats("w").AsSpan().SequenceEqual([.. initial.ReadFloats("w").Select(value => value + 1)]).ShouldBeTrue();
     }
 
@@ -118,7 +118,7 @@ public sealed class RestartTests
         await using RunningAgent b = server.Agent("b", new AddingExecutor(0.004f, 5), folder);
         release.SetResult();
         JobRecord record = await job;
-        (await File.ReadAllBytesAsync(record.LastModel, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
+        (await File.ReadAllBytesAsync(record.LastModel!, Cancel)).AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
         double base0 = record.Steps[0].Length;
         double Down(int round, string site) => record.Results.Single(result => result.Round == round && result.Site == site).Metrics[MetricNames.BytesDown];
         Down(2, "b").ShouldBeGreaterThan(Down(2, "a") + base0 - 1);
@@ -147,6 +147,6 @@ public sealed class RestartTests
         await using RunningAgent a = server.Agent("a", new AddingExecutor(0.001f, 3));
         await using RunningAgent b = server.Agent("b", new AddingExecutor(0.004f, 5));
         JobRecord record = await server.Run(Lossy, initial).Job;
-        return await File.ReadAllBytesAsync(record.LastModel, Cancel);
+        return await File.ReadAllBytesAsync(record.LastModel!, Cancel);
     }
 }

@@ -72,7 +72,7 @@ public sealed class StoredModelTests : IDisposable
         await using RunningAgent a = server.Agent("a", new AddingExecutor(0.001f, 3));
         await using RunningAgent b = server.Agent("b", new AddingExecutor(0.003f, 1));
         JobRecord record = await server.Run(job, stored ? file : memory).Job;
-        return await File.ReadAllBytesAsync(record.LastModel, Cancel);
+        return await File.ReadAllBytesAsync(record.LastModel!, Cancel);
     }
 
     private Checkpoint Save()

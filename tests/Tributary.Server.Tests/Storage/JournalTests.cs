@@ -1,5 +1,6 @@
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
+using Tributary.Federation.Rounds;
 using Tributary.Server.Storage;
 using Tributary.Server.Tests.Harness;
 using Tributary.TestKit;
@@ -26,7 +27,7 @@ public sealed class JournalTests
             journal.AddResult("demo", new ResultRow(1, 0, "b", 1, 7, new Dictionary<string, double> { ["x"] = 0.1 }, "sha256:r", meaning)).ShouldBeTrue();
             journal.AddResult("demo", new ResultRow(1, 0, "a", 2, 8, new Dictionary<string, double>(), null, null)).ShouldBeTrue();
             _time.Advance(TimeSpan.FromSeconds(3));
-            journal.CloseStep("demo", 1, 0);
+            journal.CloseStep("demo", 1, 0, [new PartRow(1, 0, "a", SiteState.Counted, null, 1, 0), new PartRow(1, 0, "b", SiteState.Late, "it was training")]);
             journal.AddModel("demo", 1, 0.25);
             journal.SetLoss("demo", 0, 1.0 / 3);
         }
@@ -43,6 +44,9 @@ public sealed class JournalTests
         results[1].Metrics["x"].ShouldBe(0.1);
         again.Models("demo").Select(model => (model.Round, model.MergeSeconds, model.Loss)).ShouldBe([(0, 0, 1.0 / 3), (1, 0.25, null)]);
         again.Results("other").ShouldBeEmpty();
+        again.Parts("demo").ShouldBe([new PartRow(1, 0, "a", SiteState.Counted, null, 1, 0), new PartRow(1, 0, "b", SiteState.Late, "it was training")]);
+        again.ResultsFor("demo", 1, 0).ShouldHaveSingleItem().Site.ShouldBe("a");
+        again.UnusedResults("demo").ShouldBeEmpty();
     }
 
     [Fact]
@@ -64,10 +68,10 @@ public sealed class JournalTests
         using var folder = new TempFolder();
         using var journal = new Journal(folder["journal"], _time);
         journal.OpenStep("demo", new StepRow(1, 0, "train", "sha256:m", new MessageMeaning(MessageKind.Weights, null, "fp32"), 1, 0, default));
-        journal.CloseStep("demo", 1, 0);
+        journal.CloseStep("demo", 1, 0, []);
         DateTimeOffset? closed = journal.Steps("demo")[0].Closed;
         _time.Advance(TimeSpan.FromSeconds(1));
-        journal.CloseStep("demo", 1, 0);
+        journal.CloseStep("demo", 1, 0, []);
         journal.Steps("demo")[0].Closed.ShouldBe(closed);
     }
 
@@ -84,7 +88,7 @@ public sealed class JournalTests
         journal.IsStepOpen("demo", 1, 0).ShouldBeFalse();
         journal.AddJob(Models.Job("demo", "a"));
         journal.IsStepOpen("demo", 1, 0).ShouldBeTrue();
-        journal.CloseStep("demo", 1, 0);
+        journal.CloseStep("demo", 1, 0, []);
         journal.IsStepOpen("demo", 1, 0).ShouldBeFalse();
     }
 

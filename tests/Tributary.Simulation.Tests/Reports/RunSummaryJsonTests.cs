@@ -18,10 +18,12 @@ public sealed class RunSummaryJsonTests
         foreach ((RoundSummary actual, RoundSummary expected) in read.Rounds.Zip(summary.Rounds))
         {
             actual.Sites.ShouldBe(expected.Sites);
-            (actual with { Sites = expected.Sites }).ShouldBe(expected);
+            actual.LeftOut.ShouldBe(expected.LeftOut);
+            (actual with { Sites = expected.Sites, LeftOut = expected.LeftOut }).ShouldBe(expected);
         }
 
-        (read with { Sites = summary.Sites, Rounds = summary.Rounds }).ShouldBe(summary);
+        read.CrossSite.ShouldBe(summary.CrossSite);
+        (read with { Sites = summary.Sites, Rounds = summary.Rounds, CrossSite = summary.CrossSite }).ShouldBe(summary);
     }
 
     [Fact]

@@ -45,7 +45,7 @@ public sealed class SampleRun
             Model = new ModelSummary(ModelName, 48, Parameters, 4 * Parameters),
             Sites = [.. SiteNames.Select((name, at) => new SiteSummary(name, 120 + 37 * at, 16 + at, at % 3 == 0 ? 41 : 0))],
             InitialLoss = GlobalLoss(0),
-            FinalLoss = rounds.Length == 0 ? GlobalLoss(0) : rounds[^1].GlobalLoss,
+            FinalLoss = rounds.Length == 0 ? GlobalLoss(0) : rounds[^1].GlobalLoss!.Value,
             BestLoss = best?.GlobalLoss ?? GlobalLoss(0),
             BestRound = best?.Round ?? 0,
             Rounds = rounds,

@@ -50,7 +50,7 @@ function lossOption() {
   const sites = shownSites().map(site => ({ ...site, trained: trained(site.name), received: received(site.name) }));
   const spread = manySites && linesOn.has('range') ? extremes(trained, lossLabels.length) : null;
   const option = frame(lossLabels, 'nats', at => tip(at === 0 ? 'Initial model' : 'Round ' + lossLabels[at], [
-    ...(linesOn.has('global') ? [{ label: 'Global model', value: loss(globalLoss[at]), color: css('--ink'), shape: 'solid' }] : []),
+    ...(linesOn.has('global') && globalLoss[at] != null ? [{ label: 'Global model', value: loss(globalLoss[at]), color: css('--ink'), shape: 'solid' }] : []),
     ...(spread?.[at] ? [rangeTip(spread[at])] : []),
     ...sites.flatMap(site => ['trained', 'received'].filter(kind => linesOn.has(kind) && site[kind][at] != null).map(kind => ({
       label: `${site.name}, ${kind}`, value: loss(site[kind][at]),
