@@ -40,7 +40,7 @@ public sealed class RevocationListTests
         var builder = new CertificateRevocationListBuilder();
         for (int i = 1; i <= 20_000; i++)
         {
-            builder.AddEntry(BitConverter.GetBytes(i).Reverse().ToArray());
+            builder.AddEntry(BitConverter.GetBytes(i | 0x40000000).Reverse().ToArray());
         }
 
         string pem = PemEncoding.WriteString("X509 CRL", builder.Build(authority, 42, DateTimeOffset.UtcNow.AddDays(1), HashAlgorithmName.SHA256));
