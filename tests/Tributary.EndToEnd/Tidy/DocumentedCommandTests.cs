@@ -37,7 +37,8 @@ public sealed partial class DocumentedCommandTests
     {
         foreach (Match match in YamlBlocks().Matches(File.ReadAllText(Path.Combine(Repository.Root, document))))
         {
-            if (match.Groups["it"].Value.Contains("sites:", StringComparison.Ordinal))
+            // Other keys end so, too; a part of a file that names no sites is no job.
+            if ($"\n{match.Groups["it"].Value}".Contains("\nsites:", StringComparison.Ordinal))
             {
                 JobFile.Parse(match.Groups["it"].Value, document).Sites.ShouldNotBeEmpty();
             }
