@@ -25,7 +25,7 @@ public sealed partial class SiteAgent : IDisposable
     private readonly Executor _executor;
     private readonly TimeProvider _time;
     private readonly ServerClient _server;
-    private readonly ObjectClient _objects;
+    private readonly Random _jitter;
     private readonly HeldModel _held;
     private readonly Inbox _inbox;
     private readonly ServerPatience _patience;
@@ -39,7 +39,7 @@ public sealed partial class SiteAgent : IDisposable
         _executor = executor;
         _time = time;
         _server = new ServerClient(options);
-        _objects = new ObjectClient(_server.Http, options.Transfers, time, jitter);
+        _jitter = jitter;
         _patience = new ServerPatience(time, jitter, options.Logger);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
         _inbox = new Inbox(options.Folder);
@@ -211,7 +211,7 @@ public sealed partial class SiteAgent : IDisposable
         if (task.Base is { } wanted && !_held.Has(wanted.Model))
         {
             var whole = new DownloadRequest { LengthMax = _options.MessageBytesMax };
-            TransferResult fetched = await _objects.DownloadAsync(Address(wanted.Path), _held.Path(wanted.Model), whole, cancellationToken);
+            TransferResult fetched = await ObjectsFor(task).DownloadAsync(Address(wanted.Path), _held.Path(wanted.Model), whole, cancellationToken);
             bytes += fetched.BytesOnWire;
         }
 
@@ -222,8 +222,15 @@ public sealed partial class SiteAgent : IDisposable
             UnitEnds = task.Message.UnitEnds,
             Progress = new TransferRelay(progress, TaskPhase.Downloading),
         };
-        TransferResult result = await _objects.DownloadAsync(Address(task.Message.Path), inbox, request, cancellationToken);
+        TransferResult result = await ObjectsFor(task).DownloadAsync(Address(task.Message.Path), inbox, request, cancellationToken);
         return (result.Descriptor.Digest, bytes + result.BytesOnWire);
+    }
+
+    /// <summary>Moves a task's objects, over as many connections as both the site and the server have for it.</summary>
+    private ObjectClient ObjectsFor(TaskDocument task)
+    {
+        int connections = Math.Clamp(task.Connections ?? int.MaxValue, 1, _options.Transfers.Connections);
+        return new ObjectClient(_server.Http, _options.Transfers with { Connections = connections }, _time, _jitter);
     }
 
     /// <summary>The address of an object. The site shows its token there, so it has to be the server's.</summary>
@@ -281,7 +288,7 @@ public sealed partial class SiteAgent : IDisposable
         Task encoding = Task.Run(() => Encode(message, spool, failed.Token), cancellationToken);
         try
         {
-            TransferResult sent = await UploadAsync(address, spool, new TransferRelay(progress, TaskPhase.Uploading), cancellationToken);
+            TransferResult sent = await UploadAsync(ObjectsFor(task), address, spool, new TransferRelay(progress, TaskPhase.Uploading), cancellationToken);
             await encoding;
             return sent;
         }
@@ -300,7 +307,7 @@ public sealed partial class SiteAgent : IDisposable
         }
     }
 
-    private async Task<TransferResult> UploadAsync(Uri address, StagedFile spool, TransferRelay progress, CancellationToken cancellationToken)
+    private async Task<TransferResult> UploadAsync(ObjectClient objects, Uri address, StagedFile spool, TransferRelay progress, CancellationToken cancellationToken)
     {
         const int BeginningsMax = 5;
         long bytes = 0;
@@ -309,7 +316,7 @@ public sealed partial class SiteAgent : IDisposable
             await _patience.TryAsync(token => _server.BeginUploadAsync(address, spool.Length, token), cancellationToken);
             try
             {
-                TransferResult sent = await _objects.UploadAsync(address, spool, progress, cancellationToken);
+                TransferResult sent = await objects.UploadAsync(address, spool, progress, cancellationToken);
                 return sent with { BytesOnWire = bytes + sent.BytesOnWire };
             }
             catch (TransferException e) when (e.ProblemType == ProblemTypes.UploadNotFound && begun < BeginningsMax)

@@ -11,6 +11,9 @@ namespace Tributary.Server.Jobs;
 internal sealed class OpenStep(
     Job job, JobFolder folder, Journal journal, TaskRequest request, StepMessage message, (ServedObject Object, BaseDocument Document)? baseModel, StepState state, Signal changed) : IAsyncDisposable
 {
+    // Each costs the server some buffers. With few sites it is more than any of them takes, and with many the line is full all the same.
+    private const int ConnectionsMax = 64;
+
     private readonly Dictionary<string, SiteUpload> _uploads =
         job.Sites.ToDictionary(site => site, site => new SiteUpload(folder.Spool(request.Round, request.Step, site)), StringComparer.Ordinal);
 
@@ -31,7 +34,8 @@ internal sealed class OpenStep(
     public StepState State => state;
 
     /// <summary>The task as it is handed to a site, each time as a new attempt, also after a restart.</summary>
-    public TaskDocument TaskFor(string site) => new(job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message.Document, baseModel?.Document);
+    public TaskDocument TaskFor(string site) => new(
+        job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message.Document, baseModel?.Document, Math.Max(1, ConnectionsMax / job.Sites.Count));
 
     public int Attempts(string site) => journal.Attempts(job.Name, Round, Step, site);
 

@@ -28,7 +28,8 @@ public static class LargeBlocks
     /// <summary>Blocks of one size, whatever is asked for, a bounded number of which is kept for later.</summary>
     private sealed class Pool : MemoryPool<byte>
     {
-        private const int KeptMax = 32;
+        // Those of 64 connections, with what each is sending: a pinned block that is let go stays until a full collection.
+        private const int KeptMax = 256;
 
         private readonly ConcurrentQueue<byte[]> _kept = new();
 
