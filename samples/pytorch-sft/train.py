@@ -1,6 +1,7 @@
 """Supervised fine-tuning of a Llama at a site, full or with LoRA, on a GPU where there is one. A job file names this script among its
 trainers; see README.md. It trains as the trainer inside does: same records, order, prompt, loss and optimizer."""
 import contextlib
+import fnmatch
 import math
 import time
 
@@ -25,6 +26,8 @@ class Site:
         if task.train["sequence_length"] > self.model.config.positions:
             raise ValueError(f"train.sequence_length is {task.train['sequence_length']}, but the model takes {self.model.config.positions}")
         self.records = records.Records(task, tokenizer.load(task.checkpoint))
+        for name, parameter in self.model.named_parameters():
+            parameter.requires_grad_(not any(fnmatch.fnmatchcase(name, pattern) for pattern in task.train["freeze"] or []))
         self.lora = None
         if task.train["lora"]:
             settings = task.train["lora"]

@@ -1,3 +1,4 @@
+using Tributary.Federation.Aggregation;
 using Tributary.Federation.Jobs;
 using Tributary.Simulation.Reports;
 using Tributary.Tensors;
@@ -63,6 +64,11 @@ internal sealed class ExchangedModel : IDisposable
             if (isBuiltin)
             {
                 LlamaModel.RequireFits(LlamaConfig.Load(folder), checkpoint.Manifest);
+            }
+
+            if (TrainedTensors.Refuse(job.Train, checkpoint.Manifest) is { } unfit)
+            {
+                throw new UsageException(unfit);
             }
 
             if (job.Train.Lora is not { } lora)

@@ -210,6 +210,7 @@ public sealed class BuiltinTrainer : Executor
                 JobDecay.All => WeightDecayScope.All,
                 _ => WeightDecayScope.Linear,
             },
+            IsFrozen = train.Freeze is null ? null : name => TrainedTensors.IsFrozen(train, name),
             ClipNorm = train.ClipNorm,
             ProximalMu = train.ProximalMu,
             EarlyStop = train.EarlyStop is { } rule ? new EarlyStop(_heldOut, rule.Every, rule.Patience) : null,

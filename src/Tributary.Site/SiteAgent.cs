@@ -268,7 +268,9 @@ public sealed partial class SiteAgent : IDisposable
         task.Message.Meaning.RequireBase(_held.Has(expected) ? expected : null);
         using var message = MessageFile.Open(inbox);
         using var held = MessageFile.Open(_held.Path(expected));
-        _held.Replace(modelDigest, new AppliedDelta(Decode(task.Job, held), Decode(task.Job, message)), cancellationToken);
+        TensorSource holding = Decode(task.Job, held);
+        Manifests.Align(TrainedTensors.Of(holding, task.Job.Train).Manifest, message.Manifest);
+        _held.Replace(modelDigest, new AppliedDelta(holding, Decode(task.Job, message), isPartial: task.Job.Train.Freeze is not null), cancellationToken);
         return _held.Path(modelDigest);
     }
 
@@ -277,6 +279,7 @@ public sealed partial class SiteAgent : IDisposable
         TaskDocument task, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         RequireSameTensors(received, trained);
+        (trained, received) = (TrainedTensors.Of(trained, task.Job.Train), TrainedTensors.Of(received, task.Job.Train));
         TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
         using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision, _options.ResultFilters).Apply(update);
         SafetensorsWriter message = MessageFile.Plan(encoded);

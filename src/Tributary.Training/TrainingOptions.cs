@@ -44,6 +44,9 @@ public sealed record TrainingOptions
     /// <summary>What decays. Default the matrices of linear layers: not norms, not the embedding.</summary>
     public WeightDecayScope Decay { get; init; }
 
+    /// <summary>Whether a tensor of that name stays as it is; null where all are trained. Its gradient counts for nothing, not for clipping either.</summary>
+    public Func<string, bool>? IsFrozen { get; init; }
+
     /// <summary>
     /// FedProx's mu: mu / 2 times the squared distance from the model as it was before the training is added to what is minimized, not to
     /// the loss that is reported. At least 0; above it, a copy of that model is kept, 4 bytes a trained parameter. Default 0.

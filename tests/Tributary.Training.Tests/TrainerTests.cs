@@ -1,4 +1,5 @@
 using Tributary.Tensors;
+using Tributary.Tensors.Safetensors;
 
 namespace Tributary.Training.Tests;
 
@@ -31,6 +32,40 @@ public sealed class TrainerTests : IDisposable
 
     [Fact]
     public void Another_seed_takes_the_records_in_another_order() => Trained(Options with { Seed = 6 }).ShouldNotBe(Trained(Options));
+
+    [Fact]
+    public void A_frozen_tensor_stays_as_it_is_to_the_last_bit_and_the_others_are_trained()
+    {
+        using LlamaModel model = NewModel();
+        Dictionary<string, float[]> before = model.Weights.Manifest.ToDictionary(entry => entry.Spec.Name, entry => model.Weights.ReadFloats(entry.Spec.Name));
+        Train(model, Options with { IsFrozen = name => name.Contains("embed", StringComparison.Ordinal), ProximalMu = 0.1 }, new Recorder());
+        foreach ((string name, float[] values) in before)
+        {
+            model.Weights.ReadFloats(name).SequenceEqual(values).ShouldBe(name.Contains("embed", StringComparison.Ordinal), name);
+        }
+    }
+
+    [Fact]
+    public void With_the_global_control_variate_equal_to_the_local_one_a_training_is_as_without_and_leaves_the_mean_gradient()
+    {
+        using LlamaModel zero = NewModel();
+        using var none = new ArraySource([.. zero.Weights.Manifest.Select(entry => (entry.Spec.Name, entry.Spec.Shape, new float[entry.Spec.ElementCount]))]);
+        string first = Path.Combine(_folder.Path, "first.safetensors"), second = Path.Combine(_folder.Path, "second.safetensors"), third = Path.Combine(_folder.Path, "third.safetensors");
+        byte[] plain = Trained(Options);
+        Control(zero, new ControlVariate(none, null, first)).ShouldBe(plain);
+        using SafetensorsFile global = SafetensorsFile.Open(first);
+        using LlamaModel same = NewModel();
+        Control(same, new ControlVariate(global, first, second)).ShouldBe(plain);
+        File.ReadAllBytes(second).ShouldBe(File.ReadAllBytes(first), "the gradients are the same, before what is added to them");
+        using LlamaModel corrected = NewModel();
+        Control(corrected, new ControlVariate(global, null, third)).ShouldNotBe(plain);
+
+        byte[] Control(LlamaModel model, ControlVariate control)
+        {
+            Trainer.Train(model, _dataset, Options, null, TestContext.Current.CancellationToken, new TrainingFiles { Control = control });
+            return MemoryTensors.AllBytes(model.Weights);
+        }
+    }
 
     [Fact]
     public void Training_lowers_the_loss_and_says_how_far_it_is()
@@ -116,7 +151,7 @@ public sealed class TrainerTests : IDisposable
             ScheduleTraining = -1, Decay = (WeightDecayScope)9, ProximalMu = -1, EarlyStop = new EarlyStop(_dataset, 0, 0),
         };
         string message = Should.Throw<ArgumentException>(wrong.Validate).Message;
-        foreach (string name in typeof(TrainingOptions).GetProperties().Select(property => property.Name).Where(name => name != "Seed"))
+        foreach (string name in typeof(TrainingOptions).GetProperties().Select(property => property.Name).Where(name => name is not ("Seed" or "IsFrozen")))
         {
             message.ShouldContain($"{name} is");
         }

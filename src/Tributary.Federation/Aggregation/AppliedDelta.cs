@@ -4,7 +4,10 @@ using Tributary.Tensors;
 
 namespace Tributary.Federation.Aggregation;
 
-/// <summary>A base plus a change of it, in the base's types. Tensors that are not floats are the change's.</summary>
+/// <summary>
+/// A base plus a change of it, or of some of its tensors, in the base's types. Tensors that are not floats are the change's, and those that it
+/// lacks the base's.
+/// </summary>
 public sealed class AppliedDelta : TensorSource
 {
     // 256 KiB of floats: model and change stay in a core's own cache.
@@ -15,12 +18,15 @@ public sealed class AppliedDelta : TensorSource
     private readonly int[] _places;
 
     /// <summary>Makes the view.</summary>
-    /// <exception cref="TensorFormatException">The two do not hold the same tensors.</exception>
-    public AppliedDelta(TensorSource baseModel, TensorSource delta)
+    /// <param name="baseModel">The base.</param>
+    /// <param name="delta">The change.</param>
+    /// <param name="isPartial">Whether the change may lack tensors: where a job trains only some.</param>
+    /// <exception cref="TensorFormatException">The two do not hold the same tensors, or the change one that the base does not.</exception>
+    public AppliedDelta(TensorSource baseModel, TensorSource delta, bool isPartial = false)
     {
         _base = baseModel;
         _delta = delta;
-        _places = Manifests.Align(baseModel.Manifest, delta.Manifest);
+        _places = isPartial ? Manifests.AlignSome(baseModel.Manifest, delta.Manifest) : Manifests.Align(baseModel.Manifest, delta.Manifest);
     }
 
     /// <inheritdoc/>
@@ -29,6 +35,12 @@ public sealed class AppliedDelta : TensorSource
     /// <inheritdoc/>
     public override void Read(Tile tile, int offset, Span<byte> destination)
     {
+        if (_places[tile.Tensor] < 0)
+        {
+            _base.Read(tile, offset, destination);
+            return;
+        }
+
         DType dtype = Manifest[tile.Tensor].Spec.DType;
         Tile change = tile with { Tensor = _places[tile.Tensor] };
         if (!dtype.IsTrainable())

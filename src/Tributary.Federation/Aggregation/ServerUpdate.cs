@@ -36,11 +36,14 @@ public static class ServerUpdate
         bool isChange = results[0].Kind == MessageKind.Delta;
         if (job.ServerOptimizer is not { } settings)
         {
-            return await context.SaveAsync(round, () => isChange ? new AppliedDelta(received.Weights, Reduced()) : Reduced(), cancellationToken);
+            return await context.SaveAsync(
+                round, () => isChange ? new AppliedDelta(received.Weights, Reduced(), isPartial: job.Train.Freeze is not null) : TrainedTensors.Put(received.Weights, Reduced()), cancellationToken);
         }
 
+        TensorSource trained = TrainedTensors.Of(received.Weights, job.Train);
+
         var optimizer = ServerOptimizer.Create(settings);
-        Func<TensorSource> change = () => isChange ? Reduced() : new DeltaSource(Reduced(), received.Weights);
+        Func<TensorSource> change = () => isChange ? Reduced() : new DeltaSource(Reduced(), trained);
         if (optimizer.StepReadsChange || optimizer.States.Count > 1)
         {
             // Merging the updates once and reading the file after that costs less than merging them for each state.
@@ -56,7 +59,8 @@ public static class ServerUpdate
             states[i] = await context.KeepAsync(round, name, () => optimizer.NextState(state, change(), previous), cancellationToken);
         }
 
-        return await context.SaveAsync(round, () => optimizer.NextWeights(received.Weights, optimizer.StepReadsChange ? change() : null, states), cancellationToken);
+        return await context.SaveAsync(
+            round, () => TrainedTensors.Put(received.Weights, optimizer.NextWeights(trained, optimizer.StepReadsChange ? change() : null, states)), cancellationToken);
     }
 
     /// <summary>One update of many, in the order of their sites, whatever the order of the results. Krum reads them all to choose; else nothing is read yet.</summary>

@@ -167,6 +167,12 @@ public sealed record JobTraining
     /// <summary>The steps from one checkpoint of a round's training to the next, for a site that is killed; 0 for none.</summary>
     public int CheckpointEvery { get; init; }
 
+    /// <summary>
+    /// The tensors that nobody trains, by name, in which * stands for any run of characters; null for none. After the first message they are
+    /// neither sent nor merged.
+    /// </summary>
+    public IReadOnlyList<string>? Freeze { get; init; }
+
     /// <summary>The adapters that are trained instead of the model's own weights; null where it is these.</summary>
     public JobLora? Lora { get; init; }
 }

@@ -116,8 +116,14 @@ public sealed record JobFile
             OptimizerState = map.Choice<OptimizerState>("optimizer_state") ?? defaults.OptimizerState,
             EarlyStop = JobFileTraining.ReadEarlyStop(map.Map("early_stop")),
             CheckpointEvery = (int)(map.Integer("checkpoint_every", 1, int.MaxValue) ?? defaults.CheckpointEvery),
+            Freeze = map.Texts("freeze"),
             Lora = JobFileTraining.ReadLora(map.Map("lora")),
         };
+        if (training is { Freeze: not null, Lora: not null })
+        {
+            map.Wrong("freeze", "'lora' trains adapters only, and all of the model's own tensors stay as they are; remove 'freeze'");
+        }
+
         if (training is { WarmupSteps: > 0, WarmupRatio: > 0 })
         {
             map.Wrong("warmup_ratio", "'warmup_steps' is given too, and the warm-up has one length; remove one of them");

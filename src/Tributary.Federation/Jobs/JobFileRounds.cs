@@ -71,6 +71,11 @@ internal static class JobFileRounds
             map.Wrong("workflow", $"scaffold corrects every step's gradient, which only the trainer inside does; take 'trainer: {TrainerOffer.Builtin}', or another workflow");
         }
 
+        if (job.Train.Freeze is not null)
+        {
+            map.Wrong("train", "'freeze' does not go with scaffold; remove it, or take another workflow");
+        }
+
         if (job.Train.CheckpointEvery > 0)
         {
             map.Wrong("train", "'checkpoint_every' does not go with scaffold, whose gradients are summed over the whole training; remove it");

@@ -23,7 +23,7 @@ public sealed class FedAvg : Controller
     public static TensorSource Average(GlobalModel received, IReadOnlyList<SiteResult> results)
     {
         var mean = new WeightedMean([.. results.Select(result => (result.Update!, (double)result.Samples))]);
-        return results[0].Kind == MessageKind.Delta ? new AppliedDelta(received.Weights, mean) : mean;
+        return results[0].Kind == MessageKind.Delta ? new AppliedDelta(received.Weights, mean, isPartial: true) : TrainedTensors.Put(received.Weights, mean);
     }
 
     /// <inheritdoc/>

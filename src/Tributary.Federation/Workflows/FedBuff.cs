@@ -24,7 +24,7 @@ public sealed class FedBuff : Controller
         double Fresh(SiteResult change) => Math.Pow(1 + (global.Round + 1 - change.Round), -buffer.StalenessExponent);
 
         double total = changes.Sum(change => (double)change.Samples);
-        return new AppliedDelta(global.Weights, new WeightedMean([.. changes.Select(change => (change.Update!, change.Samples * Fresh(change)))], total));
+        return new AppliedDelta(global.Weights, new WeightedMean([.. changes.Select(change => (change.Update!, change.Samples * Fresh(change)))], total), isPartial: true);
     }
 
     /// <inheritdoc/>

@@ -50,7 +50,9 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         List<IDisposable> sources = [];
         try
         {
-            TensorSource model = before is null ? request.Model.Weights : new DeltaSource(request.Model.Weights, OpenShadow(before, sources));
+            TensorSource model = before is null
+                ? request.Model.Weights
+                : new DeltaSource(TrainedTensors.Of(request.Model.Weights, job.Train), TrainedTensors.Of(OpenShadow(before, sources), job.Train));
             SafetensorsWriter plan = MessageFile.Plan(_taskOut.Apply(model));
             var meaning = row?.Meaning ?? new MessageMeaning(
                 before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), job.Precision.Task);
@@ -148,7 +150,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         {
             TensorSource shadow = OpenShadow(before, opened);
             using var change = MessageFile.Open(folder.Message(request.Round, request.Step));
-            new SafetensorsWriter(new AppliedDelta(shadow, new DequantizedSource(change))).WriteFile(folder.Shadow(request.Round, request.Step));
+            new SafetensorsWriter(new AppliedDelta(shadow, new DequantizedSource(change), isPartial: job.Train.Freeze is not null)).WriteFile(folder.Shadow(request.Round, request.Step));
         }
         finally
         {

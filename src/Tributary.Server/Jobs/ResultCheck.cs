@@ -43,7 +43,7 @@ internal sealed class ResultCheck(Job job, JobFolder folder, FilterPipeline resu
             return result;
         }
 
-        double norm = Norm(folder.Spool(result.Round, result.Step, result.Site), request.Model.Weights, cancellationToken);
+        double norm = Norm(folder.Spool(result.Round, result.Step, result.Site), TrainedTensors.Of(request.Model.Weights, job.Train), cancellationToken);
         return result with { Metrics = new Dictionary<string, double>(result.Metrics, StringComparer.Ordinal) { [MetricNames.UpdateNorm] = norm } };
     }
 

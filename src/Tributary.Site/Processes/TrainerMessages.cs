@@ -112,6 +112,9 @@ internal sealed record SiteTraining
 
     public required int CheckpointEvery { get; init; }
 
+    /// <summary>The names of tensors to leave as they are, in which * stands for any run of characters; null for none. They are not sent back.</summary>
+    public required IReadOnlyList<string>? Freeze { get; init; }
+
     /// <summary>The adapters that the received model is, and whose base lies in the checkpoint's folder; null where it is a whole model.</summary>
     public required JobLora? Lora { get; init; }
 
@@ -134,6 +137,7 @@ internal sealed record SiteTraining
         OptimizerState = train.OptimizerState,
         EarlyStop = train.EarlyStop,
         CheckpointEvery = train.CheckpointEvery,
+        Freeze = train.Freeze,
         Lora = train.Lora,
     };
 }

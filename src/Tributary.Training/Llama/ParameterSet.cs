@@ -20,6 +20,14 @@ internal class ParameterSet : IDisposable
         return set;
     }
 
+    /// <summary>Some tensors of a set: the same buffers, which stay the other's to dispose.</summary>
+    public static ParameterSet Of(ParameterSet other, Func<string, bool> has)
+    {
+        var set = new ParameterSet();
+        set._all.AddRange(other.All.Where(tensor => has(tensor.Name)));
+        return set;
+    }
+
     /// <summary>All tensors, each buffer once.</summary>
     public IReadOnlyList<LlamaTensor> All => _all;
 

@@ -16,6 +16,8 @@ internal sealed class TrainingRun : IDisposable
     private readonly Workers _workers;
     private readonly LlamaPass _pass;
     private readonly ParameterSet _gradients;
+    private readonly ParameterSet _trained;
+    private readonly ParameterSet _trainedGradients;
     private readonly AdamW _optimizer;
     private readonly ProximalTerm? _proximal;
     private readonly GradientCorrection? _correction;
@@ -38,12 +40,14 @@ internal sealed class TrainingRun : IDisposable
         _workers = new Workers(options.Threads);
         _pass = new LlamaPass(model, rowsMax, dataset.SequenceLength, forTraining: true, _workers);
         _gradients = model.NewGradients();
-        _optimizer = new AdamW(model.Trained, options);
+        _trained = options.IsFrozen is { } isFrozen ? ParameterSet.Of(model.Trained, name => !isFrozen(name)) : model.Trained;
+        _trainedGradients = options.IsFrozen is { } without ? ParameterSet.Of(_gradients, name => !without(name)) : _gradients;
+        _optimizer = new AdamW(_trained, options);
         _batch = new TokenBatch(batchSize, rowsMax);
         _random = new SplitMix64(options.Seed);
         _order = [.. Enumerable.Range(0, dataset.Count)];
-        _proximal = options.ProximalMu > 0 ? new ProximalTerm(model.Trained, options.ProximalMu) : null;
-        _correction = files.Control is { } control ? new GradientCorrection(model.Trained, control) : null;
+        _proximal = options.ProximalMu > 0 ? new ProximalTerm(_trained, options.ProximalMu) : null;
+        _correction = files.Control is { } control ? new GradientCorrection(_trained, control) : null;
         _best = options.EarlyStop is { } rule ? new BestModel(rule, model, options.Threads) : null;
         _checkpoint = files.Checkpoint is { } path ? new TrainingCheckpoint(path, files.CheckpointEvery, model, dataset, options) : null;
     }
@@ -134,16 +138,16 @@ internal sealed class TrainingRun : IDisposable
             loss += _pass.LossAndGradients(_batch, _gradients, responses, SplitMix64.Mix(draws + (ulong)(begin / _options.BatchSize)));
         }
 
-        _correction?.Apply(_gradients, _workers);
-        _proximal?.AddGradients(_model.Trained, _gradients, _workers);
-        double norm = GradientNorm.Of(_gradients);
+        _correction?.Apply(_trainedGradients, _workers);
+        _proximal?.AddGradients(_trained, _trainedGradients, _workers);
+        double norm = GradientNorm.Of(_trainedGradients);
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
             throw new TrainingDivergedException(_totals.Steps + 1, loss / responses, norm);
         }
 
         float scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? (float)(_options.ClipNorm / norm) : 1;
-        _optimizer.Step(_model.Trained, _gradients, LearningRate(), scale, _workers);
+        _optimizer.Step(_trained, _trainedGradients, LearningRate(), scale, _workers);
         _totals = new TrainingTotals(
             _totals.Steps + 1, _totals.LossSum + loss, _totals.Samples + chosen.Length, _totals.Tokens + tokens, _totals.Responses + responses);
     }

@@ -195,7 +195,7 @@ public sealed class JobFileTests
     [InlineData("precision: { task: NF4, result: nf4 }", "'task' is 'NF4', but should be one of fp32, fp16, bf16, int8b, int8, fp4, nf4, nf4n")]
     [InlineData("exchange: gradients", "'exchange' is 'gradients', but should be one of weights, delta")]
     [InlineData("streaming: 1", "'streaming' is '1', but should be one of regular, container, file")]
-    [InlineData("workflow: swarm", "'workflow' is 'swarm', but should be one of fedavg, fedbuff, cyclic, evaluate, cross_site_evaluation")]
+    [InlineData("workflow: swarm", "'workflow' is 'swarm', but should be one of fedavg, fedbuff, scaffold, cyclic, evaluate, cross_site_evaluation")]
     [InlineData("train: fast", "'train' should be keys and values")]
     [InlineData("train: { learning_rate: 0 }", "'learning_rate' is '0', but should be a number above 0 and below 10")]
     [InlineData("train: { weight_decay: 1.1 }", "'weight_decay' is '1.1', but should be a number from 0 to 1")]

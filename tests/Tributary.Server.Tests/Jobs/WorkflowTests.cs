@@ -76,6 +76,30 @@ public sealed class WorkflowTests
         last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 6));
     }
 
+    [Theory]
+    [InlineData(Exchange.Delta, null)]
+    [InlineData(Exchange.Weights, null)]
+    [InlineData(Exchange.Delta, "fedavgm")]
+    [InlineData(Exchange.Weights, "fedavgm")]
+    public async Task A_frozen_tensor_stays_as_it_is_and_is_not_sent_back_whatever_a_site_does_to_it(Exchange exchange, string? optimizer)
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        await using RunningAgent a = server.Agent("a", new AddingExecutor(1, 1));
+        await using RunningAgent b = server.Agent("b", new AddingExecutor(3, 1));
+        Job job = Models.Job("frozen", "a", "b") with { Exchange = exchange, Rounds = 2, Train = new JobTraining { Freeze = ["w*"] } };
+        JobRecord record = await server.Run(optimizer is null ? job : job with { ServerOptimizer = JobServerOptimizer.Default(ServerOptimizerName.FedAvgM) }, initial).Job;
+
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
+        last.ReadFloats("w").ShouldBe(initial.ReadFloats("w"));
+        float moved = optimizer is null ? 4 : 2 + 2 + (0.9f * 2);
+        last.ReadFloats("b")[0].ShouldBe(initial.ReadFloats("b")[0] + moved, 1e-5f);
+        double up = record.Results.First(result => result.Round == 1).Metrics[MetricNames.BytesUp];
+        up.ShouldBeLessThan(4 * 100 * 7, "the frozen tensor alone is larger than that");
+        double down = record.Results.First(result => result.Round == 2).Metrics[MetricNames.BytesDown];
+        (down < 4 * 100 * 7).ShouldBe(exchange == Exchange.Delta, "a change is of the trained tensors; weights are a whole model, which a site may not have yet");
+    }
+
     [Fact]
     public async Task FedBuff_goes_on_without_its_slow_site_and_adds_what_that_sends_later_with_less_weight()
     {

@@ -108,7 +108,7 @@ public sealed class ProcessTrainerTests
                 assert task.train == dict(
                     epochs=1, batch_size=8, gradient_accumulation=2, sequence_length=256, template="chat", learning_rate=1e-3, schedule="cosine", warmup_steps=0, warmup_ratio=0.1,
                     weight_decay=0.01, decay="matrices", clip_norm=1, proximal_mu=0.5, optimizer_state="keep", early_stop={"patience": 2, "every": 20},
-                    checkpoint_every=7, lora=dict(rank=4, alpha=16, targets=["q_proj", "v_proj"], dropout=0, base=None)), task.train
+                    checkpoint_every=7, freeze=None, lora=dict(rank=4, alpha=16, targets=["q_proj", "v_proj"], dropout=0, base=None)), task.train
                 assert task.options == {"rank": 8, "target": ["q", {"k": None}]}, task.options
                 assert os.listdir(task.folder) == [os.path.basename(task.model_path)], os.listdir(task.folder)
                 task.send(metrics=METRICS)
