@@ -11,7 +11,7 @@ namespace Tributary.Server.Tests.Harness;
 /// <summary>A server over a folder of its own, on a port of its own, that can be ended and started again on both.</summary>
 internal sealed class TestServer : IAsyncDisposable
 {
-    private static readonly string[] Sites = ["a", "b", "c"];
+    private static readonly string[] Sites = ["a", "b", "c", "d", "e", "f"];
 
     private readonly TempFolder _folder = new();
     private readonly TimeProvider _time;

@@ -137,6 +137,31 @@ public sealed class QuorumTests
     }
 
     [Fact]
+    public async Task A_site_that_was_not_there_from_the_start_holds_nobody_up_after_the_first_round_and_joins_when_it_comes()
+    {
+        using MemorySource initial = Models.Eighths();
+        var time = new ManualTime();
+        await using TestServer server = await TestServer.StartAsync(time);
+        Job job = Models.Job("joining", "a", "b") with { MinSites = 1, Rounds = 3, SiteTimeout = TimeSpan.FromMinutes(1) };
+        (Task<JobRecord> running, ChannelReader<JobEvent> events) = server.Run(job, initial);
+        var third = new TaskCompletionSource();
+        await using RunningAgent a = server.Agent("a", new AddingExecutor(1, 1) { Before = (task, _) => task.Round == 3 ? third.Task : Task.CompletedTask });
+        await events.UntilAsync<ResultCounted>(counted => counted.Site == "a");
+
+        // It is waited for once; the second round does without it at once.
+        time.Advance(TimeSpan.FromMinutes(1) + TimeSpan.FromTicks(1));
+        (await events.UntilAsync<SiteLeftOut>(_ => true)).Part.State.ShouldBe(SiteState.Dead);
+        (await events.UntilAsync<SiteLeftOut>(_ => true)).Part.State.ShouldBe(SiteState.Away);
+
+        await using RunningAgent b = server.Agent("b", new AddingExecutor(3, 1));
+        await events.UntilAsync<ResultCounted>(counted => counted is { Round: 3, Site: "b" });
+        third.SetResult();
+        JobRecord record = await running;
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
+        last.ReadFloats("w").ShouldBe(initial.ReadFloats("w").Select(value => value + 1 + 1 + 2));
+    }
+
+    [Fact]
     public async Task A_job_that_loses_its_quorum_ends_with_every_lost_sites_name_and_reason()
     {
         using MemorySource initial = Models.Eighths();
