@@ -27,7 +27,7 @@ class Site:
             raise ValueError(f"train.sequence_length is {task.train['sequence_length']}, but the model takes {self.model.config.positions}")
         self.records = records.Records(task, tokenizer.load(task.checkpoint))
         for name, parameter in self.model.named_parameters():
-            parameter.requires_grad_(not any(fnmatch.fnmatchcase(name, pattern) for pattern in task.train["freeze"] or []))
+            parameter.requires_grad_(not any(fnmatch.fnmatchcase(name, pattern) for pattern in task.train.get("freeze") or []))
         self.lora = None
         if task.train["lora"]:
             settings = task.train["lora"]

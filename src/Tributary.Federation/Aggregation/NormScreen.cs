@@ -11,19 +11,19 @@ public static class NormScreen
     // With two there is no telling which of them is out of line.
     private const int UpdatesMin = 3;
 
-    /// <summary>The sites whose update is refused, each with the reason.</summary>
-    /// <param name="norms">The L2 norm of each site's change.</param>
+    /// <summary>The updates that are refused, each with the reason.</summary>
+    /// <param name="updates">What names an update, such as its site, and the L2 norm of its change.</param>
     /// <param name="limit">The multiple of the median norm above which an update is refused; 0 for none.</param>
-    public static IReadOnlyList<(string Site, string Reason)> Refuse(IReadOnlyList<(string Site, double Norm)> norms, double limit)
+    public static IReadOnlyList<(T Update, string Reason)> Refuse<T>(IReadOnlyList<(T Update, double Norm)> updates, double limit)
     {
-        if (limit <= 0 || norms.Count < UpdatesMin)
+        if (limit <= 0 || updates.Count < UpdatesMin)
         {
             return [];
         }
 
-        double[] sorted = [.. norms.Select(update => update.Norm).Order()];
+        double[] sorted = [.. updates.Select(update => update.Norm).Order()];
         double median = (sorted[(sorted.Length - 1) / 2] + sorted[sorted.Length / 2]) / 2;
-        return median <= 0 ? [] : [.. norms.Where(update => update.Norm > limit * median).Select(update => (update.Site, Reason(update.Norm, median, limit)))];
+        return median <= 0 ? [] : [.. updates.Where(update => update.Norm > limit * median).Select(update => (update.Update, Reason(update.Norm, median, limit)))];
     }
 
     private static string Reason(double norm, double median, double limit) => string.Create(

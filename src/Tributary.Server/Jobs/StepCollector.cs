@@ -108,7 +108,17 @@ internal sealed class StepCollector(Job job, JobFolder folder, Journal journal, 
         }
 
         (ServedObject Object, BaseDocument Document)? offered = broadcast.OfferBase(request, row);
-        StepMessage message = broadcast.Begin(request, row, cancellationToken);
+        StepMessage message;
+        try
+        {
+            message = broadcast.Begin(request, row, cancellationToken);
+        }
+        catch
+        {
+            offered?.Object.Dispose();
+            throw;
+        }
+
         var open = new OpenStep(job, folder, journal, request, message, offered, state, _changed);
         _open = _open.Add(open);
         report(new StepOpened(request.Round, request.Task, message.Length));
@@ -130,7 +140,9 @@ internal sealed class StepCollector(Job job, JobFolder folder, Journal journal, 
         while (unused.Count >= size)
         {
             ResultRow[] first = [.. unused.Take(size)];
-            PartRow[] refused = [.. RefuseOf(first)];
+            PartRow[] refused = [.. NormScreen
+                .Refuse([.. first.Select(result => (result, result.Metrics.GetValueOrDefault(MetricNames.UpdateNorm)))], job.Aggregation.NormLimit)
+                .Select(refusal => new PartRow(refusal.Update.Round, refusal.Update.Step, refusal.Update.Site, SiteState.Refused, refusal.Reason))];
             if (refused.Length == 0)
             {
                 return first;
@@ -149,16 +161,6 @@ internal sealed class StepCollector(Job job, JobFolder folder, Journal journal, 
         return unused.Count + expected >= size
             ? []
             : throw new QuorumLostException(unused.Count, size, job.Sites.Count, [.. _open.SelectMany(step => step.State.Lost())]);
-    }
-
-    private IEnumerable<PartRow> RefuseOf(ResultRow[] results)
-    {
-        (string Place, double)[] norms = [.. results.Select((result, place) => (place.ToString(CultureInfo.InvariantCulture), result.Metrics.GetValueOrDefault(MetricNames.UpdateNorm)))];
-        foreach ((string place, string reason) in NormScreen.Refuse(norms, job.Aggregation.NormLimit))
-        {
-            ResultRow result = results[int.Parse(place, CultureInfo.InvariantCulture)];
-            yield return new PartRow(result.Round, result.Step, result.Site, SiteState.Refused, reason);
-        }
     }
 
     /// <summary>Journals how the sites' parts ended, those included that the step was not for.</summary>
