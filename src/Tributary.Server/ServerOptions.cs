@@ -21,6 +21,9 @@ public sealed record ServerOptions
     /// <summary>The machine's address that it listens on with a kit; null for all. Without a kit it is loopback always.</summary>
     public IPAddress? Address { get; init; }
 
+    /// <summary>The loopback port on which it answers healthz and readyz without TLS, and nothing else; null for none.</summary>
+    public int? HealthPort { get; init; }
+
     /// <summary>The sites it knows without a kit: each site's name by the bearer token that it shows.</summary>
     public IReadOnlyDictionary<string, string> SiteByToken { get; init; } = new Dictionary<string, string>();
 

@@ -18,6 +18,7 @@ using Tributary.Federation.Rounds;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
 using Tributary.Server.Endpoints;
+using Tributary.Server.Health;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Storage;
@@ -36,6 +37,8 @@ public sealed class TributaryServer : IAsyncDisposable
     // Jobs that ended without a word in the journal, as where its disk is full.
     private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
     private readonly Signal _stepOpened = new();
+    private readonly Readiness _readiness;
+    private HealthListener? _health;
 
     private TributaryServer(ServerOptions options, FolderLock folder, Journal journal, TimeProvider time, Action<ILoggingBuilder> logging)
     {
@@ -43,6 +46,7 @@ public sealed class TributaryServer : IAsyncDisposable
         _folder = folder;
         _time = time;
         Journal = journal;
+        _readiness = new Readiness(options, journal, () => Running);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -74,6 +78,7 @@ public sealed class TributaryServer : IAsyncDisposable
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
+        HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
     }
 
     /// <summary>Where it listens.</summary>
@@ -99,6 +104,7 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await server._application.StartAsync(cancellationToken);
+            server._health = options.HealthPort is { } port ? await HealthListener.StartAsync(port, server._readiness, logging, cancellationToken) : null;
             return server;
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
@@ -176,6 +182,7 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
         await _application.DisposeAsync();
         Journal.Dispose();
         _folder.Dispose();

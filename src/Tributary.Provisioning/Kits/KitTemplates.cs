@@ -67,6 +67,9 @@ internal static class KitTemplates
         # The largest message that it takes from a site, in bytes.
         message_bytes_max: 1_099_511_627_776
 
+        # A port on loopback that answers /healthz and /readyz without a certificate, for a service manager or a container on this machine.
+        # health_port: 8444
+
         """;
 
     private static string Site(Party party, ProjectFile project) => $"""

@@ -35,6 +35,7 @@ public sealed class Journal : IDisposable
         CREATE TABLE IF NOT EXISTS models (
             job TEXT NOT NULL, round INTEGER NOT NULL, saved INTEGER NOT NULL, merge_seconds REAL NOT NULL, loss REAL,
             PRIMARY KEY (job, round)) STRICT;
+        CREATE TABLE IF NOT EXISTS probes (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
         """;
 
     private readonly Lock _lock = new();
@@ -62,7 +63,17 @@ public sealed class Journal : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _connection.Dispose();
+    public void Dispose()
+    {
+        // A job may be in the middle of a transaction, which ends first: the connection would roll it back from this thread, and the job from its own.
+        lock (_lock)
+        {
+            _connection.Dispose();
+        }
+    }
+
+    /// <summary>Writes something, durably, to see whether that can be done.</summary>
+    public void Probe() => Execute("INSERT OR REPLACE INTO probes VALUES (1, $now)", ("$now", Now()));
 
     /// <summary>Notes a job, or finds it as it was noted before.</summary>
     /// <exception cref="InvalidOperationException">A job of that name is another job.</exception>
