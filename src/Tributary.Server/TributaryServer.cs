@@ -15,11 +15,13 @@ using Microsoft.Extensions.Logging;
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
+using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
 using Tributary.Server.Endpoints;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
+using Tributary.Server.Queue;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
 using Tributary.Transport;
@@ -68,12 +70,23 @@ public sealed class TributaryServer : IAsyncDisposable
             SiteIdentity.UseTokens(_application, options);
         }
 
+        var presence = new SitePresence(time);
+        presence.Use(_application);
         RouteRoles.Use(_application);
         StepFaults.Use(_application, this);
+        InitialModelEndpoints.Use(_application);
         RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
+        if (options.Trust is { } trust)
+        {
+            ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
+            Queue = new JobQueue(
+                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new InitialModels(options.Folder), presence, time, logger);
+            JobEndpoints.Map(_application, this, Queue, trust, time);
+            InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
+        }
     }
 
     /// <summary>Where it listens.</summary>
@@ -82,6 +95,9 @@ public sealed class TributaryServer : IAsyncDisposable
     internal ServerOptions Options { get; }
 
     internal Journal Journal { get; }
+
+    /// <summary>The jobs that were submitted; null where it takes none.</summary>
+    internal JobQueue? Queue { get; }
 
     internal Task StepOpened => _stepOpened.Next;
 
@@ -99,6 +115,7 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await server._application.StartAsync(cancellationToken);
+            server.Queue?.Start();
             return server;
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
@@ -140,7 +157,12 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
     /// <exception cref="ArgumentException">The name of the job or of a site is none, see <see cref="JobName"/>.</exception>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
-    public async Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    public Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken) =>
+        RunJobAsync(job, signed: null, controller, initial, report, cancellationToken);
+
+    /// <summary>The same, of a job that its submitter has signed.</summary>
+    internal async Task<JobRecord> RunJobAsync(
+        Job job, SignedJobDocument? signed, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         if (job.Sites.Prepend(job.Name).Select(JobName.Refuse).FirstOrDefault(reason => reason is not null) is { } unfit)
         {
@@ -150,7 +172,7 @@ public sealed class TributaryServer : IAsyncDisposable
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set);
+        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set) { Signed = signed };
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");
@@ -176,6 +198,11 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        if (Queue is not null)
+        {
+            await Queue.DisposeAsync();
+        }
+
         await _application.DisposeAsync();
         Journal.Dispose();
         _folder.Dispose();
