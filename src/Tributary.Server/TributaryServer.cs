@@ -15,12 +15,14 @@ using Microsoft.Extensions.Logging;
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
+using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
 using Tributary.Server.Endpoints;
 using Tributary.Server.Health;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
+using Tributary.Server.Queue;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
 using Tributary.Transport;
@@ -72,13 +74,24 @@ public sealed class TributaryServer : IAsyncDisposable
             SiteIdentity.UseTokens(_application, options);
         }
 
+        var presence = new SitePresence(time);
+        presence.Use(_application);
         RouteRoles.Use(_application);
         StepFaults.Use(_application, this);
+        InitialModelEndpoints.Use(_application);
         RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
         HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
+        if (options.Trust is { } trust)
+        {
+            ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
+            Queue = new JobQueue(
+                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new InitialModels(options.Folder), presence, time, logger);
+            JobEndpoints.Map(_application, this, Queue, trust, time);
+            InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
+        }
     }
 
     /// <summary>Where it listens.</summary>
@@ -87,6 +100,9 @@ public sealed class TributaryServer : IAsyncDisposable
     internal ServerOptions Options { get; }
 
     internal Journal Journal { get; }
+
+    /// <summary>The jobs that were submitted; null where it takes none.</summary>
+    internal JobQueue? Queue { get; }
 
     internal Task StepOpened => _stepOpened.Next;
 
@@ -105,6 +121,7 @@ public sealed class TributaryServer : IAsyncDisposable
         {
             await server._application.StartAsync(cancellationToken);
             server._health = options.HealthPort is { } port ? await HealthListener.StartAsync(port, server._readiness, logging, cancellationToken) : null;
+            server.Queue?.Start();
             return server;
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
@@ -146,7 +163,12 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
     /// <exception cref="ArgumentException">The name of the job or of a site is none, see <see cref="JobName"/>.</exception>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
-    public async Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    public Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken) =>
+        RunJobAsync(job, signed: null, controller, initial, report, cancellationToken);
+
+    /// <summary>The same, of a job that its submitter has signed.</summary>
+    internal async Task<JobRecord> RunJobAsync(
+        Job job, SignedJobDocument? signed, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         if (job.Sites.Prepend(job.Name).Select(JobName.Refuse).FirstOrDefault(reason => reason is not null) is { } unfit)
         {
@@ -156,7 +178,7 @@ public sealed class TributaryServer : IAsyncDisposable
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set);
+        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set) { Signed = signed };
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");
@@ -183,6 +205,11 @@ public sealed class TributaryServer : IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
+        if (Queue is not null)
+        {
+            await Queue.DisposeAsync();
+        }
+
         await _application.DisposeAsync();
         Journal.Dispose();
         _folder.Dispose();
