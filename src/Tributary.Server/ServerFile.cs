@@ -35,7 +35,7 @@ public static class ServerFile
         string folder = map.Text("folder") ?? map.Missing("folder", "where the journal, models and messages lie, such as 'data'");
         var options = new ServerOptions { Folder = Path.Combine(kit.Folder, folder), Port = (int)(port ?? 0), Address = number, Kit = kit };
         options = options with { MessageBytesMax = map.Integer("message_bytes_max", 1, long.MaxValue) ?? options.MessageBytesMax };
-        options = options with { HealthPort = (int?)map.Integer("health_port", 1, IPEndPoint.MaxPort) };
+        options = options with { HealthPort = (int?)map.Integer("health_port", 1, IPEndPoint.MaxPort), Telemetry = TelemetryKey.Read(map) };
         map.RefuseOtherKeys();
         return errors.Count == 0 ? options : throw new YamlFileException(name, errors);
     }
