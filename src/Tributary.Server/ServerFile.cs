@@ -43,6 +43,7 @@ public static class ServerFile
             ModelBytesMax = map.Integer("model_bytes_max", 1, long.MaxValue) ?? options.ModelBytesMax,
             JobsMax = (int)(map.Integer("jobs_max", 1, 1000) ?? options.JobsMax),
             RequestsPerSecond = (int)(map.Integer("requests_per_second", 1, 1_000_000) ?? RequestsPerSecond),
+            HealthPort = (int?)map.Integer("health_port", 1, IPEndPoint.MaxPort),
         };
         map.RefuseOtherKeys();
         return errors.Count == 0 ? options : throw new YamlFileException(name, errors);

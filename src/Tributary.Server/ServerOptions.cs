@@ -21,6 +21,9 @@ public sealed record ServerOptions
     /// <summary>The machine's address that it listens on with a kit; null for all. Without a kit it is loopback always.</summary>
     public IPAddress? Address { get; init; }
 
+    /// <summary>The loopback port on which it answers healthz and readyz without TLS, and nothing else; null for none.</summary>
+    public int? HealthPort { get; init; }
+
     /// <summary>
     /// What signatures of jobs are held against: it takes jobs from administrators then. Null where it is the kit's, or where jobs are run by
     /// <see cref="TributaryServer.RunJobAsync(Federation.Jobs.Job, Tensors.TensorSource, Action{Federation.Rounds.JobEvent}, CancellationToken)"/> alone.

@@ -20,6 +20,7 @@ using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
 using Tributary.Server.Audit;
 using Tributary.Server.Endpoints;
+using Tributary.Server.Health;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Queue;
@@ -39,6 +40,8 @@ public sealed class TributaryServer : IAsyncDisposable
     // Jobs that ended without a word in the journal, as where its disk is full.
     private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
     private readonly Signal _stepOpened = new();
+    private readonly Readiness _readiness;
+    private HealthListener? _health;
 
     private TributaryServer(ServerOptions options, FolderLock folder, Journal journal, TimeProvider time, Action<ILoggingBuilder> logging)
     {
@@ -46,6 +49,7 @@ public sealed class TributaryServer : IAsyncDisposable
         _folder = folder;
         _time = time;
         Journal = journal;
+        _readiness = new Readiness(options, journal, () => Running);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -90,6 +94,7 @@ public sealed class TributaryServer : IAsyncDisposable
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
+        HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
         if (options.Trust is { } trust)
         {
             ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
@@ -129,6 +134,7 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await server._application.StartAsync(cancellationToken);
+            server._health = options.HealthPort is { } port ? await HealthListener.StartAsync(port, server._readiness, logging, cancellationToken) : null;
             server.Queue?.Start();
             return server;
         }
@@ -212,6 +218,7 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
         if (Queue is not null)
         {
             await Queue.DisposeAsync();

@@ -76,6 +76,9 @@ internal static class KitTemplates
         # How many requests in a second it answers one party. Beyond that a party is told to ask again later.
         requests_per_second: 500
 
+        # A port on loopback that answers /healthz and /readyz without a certificate, for a service manager or a container on this machine.
+        # health_port: 8444
+
         """;
 
     private static string Site(Party party, ProjectFile project) => $"""
