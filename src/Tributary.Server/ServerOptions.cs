@@ -55,6 +55,9 @@ public sealed record ServerOptions
     /// <summary>The largest message it takes from a site, in bytes.</summary>
     public long MessageBytesMax { get; init; } = 1L << 40;
 
+    /// <summary>How many requests in a second it answers one party; null for any number.</summary>
+    public int? RequestsPerSecond { get; init; }
+
     /// <summary>The longest that a request for a task waits for one.</summary>
     public TimeSpan LongPollMax { get; init; } = TimeSpan.FromSeconds(60);
 }

@@ -18,6 +18,7 @@ using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
+using Tributary.Server.Audit;
 using Tributary.Server.Endpoints;
 using Tributary.Server.Health;
 using Tributary.Server.Identity;
@@ -60,6 +61,11 @@ public sealed class TributaryServer : IAsyncDisposable
         builder.Services.AddLargeBlocks();
         builder.Services.AddRoutingCore();
         builder.Services.AddProblemDetails();
+        if (options.RequestsPerSecond is { } perSecond)
+        {
+            RequestLimits.Add(builder.Services, perSecond);
+        }
+
         logging(builder.Logging);
         _application = builder.Build();
         _application.UseExceptionHandler();
@@ -75,9 +81,14 @@ public sealed class TributaryServer : IAsyncDisposable
             SiteIdentity.UseTokens(_application, options);
         }
 
+        if (options.RequestsPerSecond is not null)
+        {
+            _application.UseRateLimiter();
+        }
+
         var presence = new SitePresence(time);
         presence.Use(_application);
-        RouteRoles.Use(_application);
+        RouteRoles.Use(_application, (party, path) => Queue?.Audit.Add(party.ToString(), "refused", path));
         StepFaults.Use(_application, this);
         InitialModelEndpoints.Use(_application);
         RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
@@ -89,7 +100,7 @@ public sealed class TributaryServer : IAsyncDisposable
         {
             ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
             Queue = new JobQueue(
-                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new InitialModels(options.Folder), presence, time, logger);
+                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new AuditLog(options.Folder, time, logger), new InitialModels(options.Folder), presence, time, logger);
             JobEndpoints.Map(_application, this, Queue, trust, time);
             InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
         }
@@ -104,6 +115,9 @@ public sealed class TributaryServer : IAsyncDisposable
 
     /// <summary>The jobs that were submitted; null where it takes none.</summary>
     internal JobQueue? Queue { get; }
+
+    /// <summary>Who acts where the server does.</summary>
+    internal string Name => Options.Kit?.Party.ToString() ?? "server";
 
     internal Task StepOpened => _stepOpened.Next;
 

@@ -17,6 +17,7 @@ internal static class CommandLine
             JobCommand.Create(),
             ServerCommand.Create(),
             SiteCommand.Create(),
+            AuditCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);

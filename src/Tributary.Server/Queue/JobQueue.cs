@@ -4,6 +4,7 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
+using Tributary.Server.Audit;
 using Tributary.Server.Storage;
 using Tributary.Tensors.Safetensors;
 
@@ -28,8 +29,10 @@ internal sealed partial class JobQueue : IAsyncDisposable
     private readonly Signal _changed = new();
     private Task _loop = Task.CompletedTask;
 
-    public JobQueue(TributaryServer server, Submissions submissions, EventLog events, InitialModels models, SitePresence sites, TimeProvider time, ILogger logger)
+    public JobQueue(
+        TributaryServer server, Submissions submissions, EventLog events, AuditLog audit, InitialModels models, SitePresence sites, TimeProvider time, ILogger logger)
     {
+        Audit = audit;
         _server = server;
         Submissions = submissions;
         Events = events;
@@ -42,6 +45,8 @@ internal sealed partial class JobQueue : IAsyncDisposable
     public Submissions Submissions { get; }
 
     public EventLog Events { get; }
+
+    public AuditLog Audit { get; }
 
     public InitialModels Models { get; }
 
@@ -65,6 +70,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
         {
             if (Events.After(added.Name, 0).Count == 0)
             {
+                Audit.Add(submitter, "job-submitted", added.Name, added.Digest);
                 Events.Add(added.Name, "submitted", $"submitted by {submitter}, {added.Digest}");
             }
 
@@ -103,6 +109,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
                 return false;
             }
 
+            Audit.Add(by, "job-aborted", job);
             Events.Add(job, "aborted", reason);
             active = _active.GetValueOrDefault(job);
             if (active is null)
@@ -129,6 +136,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
             return false;
         }
 
+        Audit.Add(by, "job-resumed", job);
         Events.Add(job, "resumed", $"resumed by {by}");
         _changed.Set();
         return true;
@@ -136,7 +144,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
     /// <summary>Removes a job that has ended, with its models and all that is recorded of it.</summary>
     /// <returns>False where it has not ended.</returns>
-    public bool Delete(string job)
+    public bool Delete(string job, string by)
     {
         lock (_moves)
         {
@@ -144,6 +152,8 @@ internal sealed partial class JobQueue : IAsyncDisposable
             {
                 return false;
             }
+
+            Audit.Add(by, "job-deleted", job);
 
             // The rows last: a deletion that was cut short can be asked for again.
             JobFolder folder = _server.FolderOf(job);
@@ -167,6 +177,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
         await Task.WhenAll(_active.Values.Select(active => active.Ended));
         Offered.Dispose();
         Models.Dispose();
+        Audit.Dispose();
         _stop.Dispose();
     }
 
@@ -235,6 +246,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
     {
         string how = job.State == JobState.Running ? "gone on with after the server was started again" : job.Run == 1 ? "begun" : $"begun, run {job.Run}";
         Submissions.Advance(job.Name, job.Run, JobState.Running, null);
+        Audit.Add(_server.Name, "job-started", job.Name, job.Digest);
         Events.Add(job.Name, "started", how);
         LogBegun(_logger, job.Name, job.Submitter);
         var progress = new JobProgress(_time);
@@ -280,6 +292,11 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
         void Report(JobEvent happened)
         {
+            if (happened is ResultCounted result)
+            {
+                Audit.Add($"site/{result.Site}", "result-sent", job.Name, $"round {result.Round}");
+            }
+
             progress.Observe(happened);
             JobEventText.Note(Events, job.Name, happened);
         }
@@ -291,6 +308,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
         {
             if (Submissions.Advance(job.Name, job.Run, state, reason))
             {
+                Audit.Add(_server.Name, state == JobState.Finished ? "job-finished" : "job-failed", job.Name, reason);
                 Events.Add(job.Name, state == JobState.Finished ? "finished" : "failed", reason ?? "finished");
             }
         }

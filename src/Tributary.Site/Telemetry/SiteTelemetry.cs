@@ -28,7 +28,7 @@ public static class SiteTelemetry
         return TracedOperation
             .Begin(
                 Source, "tributary.task", TaskSeconds, step, ActivityKind.Consumer,
-                new(TelemetryNames.Job, task.Job.Name), new(TelemetryNames.Task, task.Name), new(TelemetryNames.Site, site))
+                Tag(TelemetryNames.Job, task.Job.Name), Tag(TelemetryNames.Task, task.Name), Tag(TelemetryNames.Site, site))
             .With(TelemetryNames.Round, task.Round).With(TelemetryNames.Step, task.Step).With(TelemetryNames.Attempt, task.Attempt);
     }
 
@@ -42,12 +42,14 @@ public static class SiteTelemetry
     {
         if (result.Metrics.TryGetValue(MetricNames.Tokens, out double tokens) && tokens > 0)
         {
-            Tokens.Add((long)tokens, new(TelemetryNames.Job, task.Job.Name), new(TelemetryNames.Site, site));
+            Tokens.Add((long)tokens, Tag(TelemetryNames.Job, task.Job.Name), Tag(TelemetryNames.Site, site));
         }
     }
 
     private static TracedOperation Begin(string name, Histogram<double> seconds, TaskDocument task, string site) =>
-        TracedOperation.Begin(Source, name, seconds, new(TelemetryNames.Job, task.Job.Name), new(TelemetryNames.Site, site)).With(TelemetryNames.Round, task.Round);
+        TracedOperation.Begin(Source, name, seconds, Tag(TelemetryNames.Job, task.Job.Name), Tag(TelemetryNames.Site, site)).With(TelemetryNames.Round, task.Round);
+
+    private static KeyValuePair<string, object?> Tag(string name, object? value) => new(name, value);
 
     private static Histogram<double> Seconds(string name, string description) =>
         Meter.CreateHistogram(name, "s", description, advice: new InstrumentAdvice<double> { HistogramBucketBoundaries = [0.01, 0.1, 0.5, 1, 5, 10, 30, 60, 300, 900, 3600, 14_400, 86_400] });
