@@ -14,6 +14,7 @@ internal static class CommandLine
             GenerateCommand.Create(),
             ModelCommand.Create(),
             ProvisionCommand.Create(),
+            PlanCommand.Create(),
             JobCommand.Create(),
             ServerCommand.Create(),
             SiteCommand.Create(),

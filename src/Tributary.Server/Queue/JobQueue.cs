@@ -1,12 +1,14 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Tributary.Federation.Jobs;
+using Tributary.Federation.Planning;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server.Audit;
 using Tributary.Server.Storage;
 using Tributary.Server.TensorBoard;
+using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 
 namespace Tributary.Server.Queue;
@@ -24,6 +26,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<string, ActiveJob> _active = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, JobPlan> _plans = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, string> _waiting = new(StringComparer.Ordinal);
     private readonly Lock _moves = new();
     private readonly CancellationTokenSource _stop = new();
@@ -214,13 +217,26 @@ internal sealed partial class JobQueue : IAsyncDisposable
                 continue;
             }
 
-            if (WaitsFor(job) is { } reason)
+            string? reason;
+            try
+            {
+                reason = WaitsFor(job);
+            }
+            catch (Exception e) when (e is TensorFormatException or JobFailedException)
+            {
+                // What was signed and uploaded is no model: no waiting mends that.
+                End(job, JobState.Failed, $"the model that it starts from: {e.Message}");
+                continue;
+            }
+
+            if (reason is not null)
             {
                 _waiting[job.Name] = reason;
                 continue;
             }
 
             _waiting.TryRemove(job.Name, out _);
+            _plans.TryRemove(job.Name, out _);
             Begin(job);
         }
     }
@@ -238,9 +254,33 @@ internal sealed partial class JobQueue : IAsyncDisposable
             return null;
         }
 
+        if (Needs(job) is { } lack)
+        {
+            return lack;
+        }
+
         string[] gone = [.. job.Job.Sites.Where(site => !Sites.IsThere(site))];
         int needed = job.Job.MinSites ?? job.Job.Sites.Count;
         return job.Job.Sites.Count - gone.Length >= needed ? null : $"not connected: {string.Join(", ", gone)}";
+    }
+
+    /// <summary>What of the machine a job would need and there is not.</summary>
+    private string? Needs(Submission job)
+    {
+        JobPlan plan = _plans.GetOrAdd(job.Name, _ =>
+        {
+            using SafetensorsFile model = SafetensorsFile.Open(Models.FileOf(job.Statement.Model.Digest));
+            return JobPlan.Of(job.Job, model.Manifest);
+        });
+        if (FullDisk.FreeAt(Path.Combine(_server.Options.Folder, "any")) is { } free && free < plan.ServerDisk)
+        {
+            return $"the server's disk has {free} bytes free, and the job needs about {plan.ServerDisk}";
+        }
+
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return memory < plan.StreamedUnit
+            ? $"the server has {memory} bytes of memory, and the job's {job.Job.Streaming.ToString().ToLowerInvariant()} streaming holds {plan.StreamedUnit} at once; with file streaming it holds next to nothing"
+            : null;
     }
 
     private void Begin(Submission job)
