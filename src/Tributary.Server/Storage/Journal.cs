@@ -62,7 +62,14 @@ public sealed class Journal : IDisposable
     }
 
     /// <inheritdoc/>
-    public void Dispose() => _connection.Dispose();
+    public void Dispose()
+    {
+        // Whoever is in the middle of a row writes it to its end.
+        lock (_lock)
+        {
+            _connection.Dispose();
+        }
+    }
 
     /// <summary>Notes a job, or finds it as it was noted before.</summary>
     /// <exception cref="InvalidOperationException">A job of that name is another job.</exception>
