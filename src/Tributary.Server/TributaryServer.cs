@@ -15,11 +15,15 @@ using Microsoft.Extensions.Logging;
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
+using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
+using Tributary.Server.Audit;
 using Tributary.Server.Endpoints;
+using Tributary.Server.Health;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
+using Tributary.Server.Queue;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
 using Tributary.Transport;
@@ -41,6 +45,8 @@ public sealed class TributaryServer : IAsyncDisposable
     // Ends of the jobs that run now. They need the journal until then.
     private readonly ConcurrentDictionary<Task, bool> _jobs = new();
     private bool _isDisposed;
+    private readonly Readiness _readiness;
+    private HealthListener? _health;
 
     private TributaryServer(ServerOptions options, FolderLock folder, Journal journal, TimeProvider time, Action<ILoggingBuilder> logging)
     {
@@ -48,6 +54,7 @@ public sealed class TributaryServer : IAsyncDisposable
         _folder = folder;
         _time = time;
         Journal = journal;
+        _readiness = new Readiness(options, journal, () => Running);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -58,6 +65,11 @@ public sealed class TributaryServer : IAsyncDisposable
         builder.Services.AddLargeBlocks();
         builder.Services.AddRoutingCore();
         builder.Services.AddProblemDetails();
+        if (options.RequestsPerSecond is { } perSecond)
+        {
+            RequestLimits.Add(builder.Services, perSecond);
+        }
+
         logging(builder.Logging);
         _application = builder.Build();
         _application.UseExceptionHandler();
@@ -73,12 +85,29 @@ public sealed class TributaryServer : IAsyncDisposable
             SiteIdentity.UseTokens(_application, options);
         }
 
-        RouteRoles.Use(_application);
+        if (options.RequestsPerSecond is not null)
+        {
+            _application.UseRateLimiter();
+        }
+
+        var presence = new SitePresence(time);
+        presence.Use(_application);
+        RouteRoles.Use(_application, (party, path) => Queue?.Audit.Add(party.ToString(), "refused", path));
         StepFaults.Use(_application, this);
+        InitialModelEndpoints.Use(_application);
         RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
+        HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
+        if (options.Trust is { } trust)
+        {
+            ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
+            Queue = new JobQueue(
+                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new AuditLog(options.Folder, time, logger), new InitialModels(options.Folder), presence, time, logger);
+            JobEndpoints.Map(_application, this, Queue, trust, time);
+            InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
+        }
     }
 
     /// <summary>Where it listens.</summary>
@@ -87,6 +116,12 @@ public sealed class TributaryServer : IAsyncDisposable
     internal ServerOptions Options { get; }
 
     internal Journal Journal { get; }
+
+    /// <summary>The jobs that were submitted; null where it takes none.</summary>
+    internal JobQueue? Queue { get; }
+
+    /// <summary>Who acts where the server does.</summary>
+    internal string Name => Options.Kit?.Party.ToString() ?? "server";
 
     internal Task StepOpened => _stepOpened.Next;
 
@@ -104,6 +139,8 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await server._application.StartAsync(cancellationToken);
+            server._health = options.HealthPort is { } port ? await HealthListener.StartAsync(port, server._readiness, logging, cancellationToken) : null;
+            server.Queue?.Start();
             return server;
         }
         catch (IOException e) when (e.InnerException is AddressInUseException)
@@ -145,19 +182,24 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <param name="cancellationToken">Ends the job; it can be gone on with later.</param>
     /// <exception cref="ArgumentException">The name of the job or of a site is none, see <see cref="JobName"/>.</exception>
     /// <exception cref="JobFailedException">The job cannot go on; the message names the site or file.</exception>
-    public async Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    public Task<JobRecord> RunJobAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken) =>
+        RunJobAsync(job, signed: null, controller, initial, report, cancellationToken);
+
+    /// <summary>The same, of a job that its submitter has signed.</summary>
+    internal async Task<JobRecord> RunJobAsync(
+        Job job, SignedJobDocument? signed, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         if (job.Sites.Prepend(job.Name).Select(JobName.Refuse).FirstOrDefault(reason => reason is not null) is { } unfit)
         {
             throw new ArgumentException(unfit, nameof(job));
         }
 
-        var ended = new TaskCompletionSource();
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
         _jobs[ended.Task] = true;
         try
         {
             using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _ending.Token);
-            return await RunAsync(job, controller, initial, report, either.Token);
+            return await RunAsync(job, signed, controller, initial, report, either.Token);
         }
         finally
         {
@@ -175,6 +217,12 @@ public sealed class TributaryServer : IAsyncDisposable
         }
 
         _isDisposed = true;
+        await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
+        if (Queue is not null)
+        {
+            await Queue.DisposeAsync();
+        }
+
         await _application.DisposeAsync();
         await _ending.CancelAsync();
         await Task.WhenAll(_jobs.Keys);
@@ -193,12 +241,13 @@ public sealed class TributaryServer : IAsyncDisposable
 
     internal JobFolder FolderOf(string job) => new(Options.Folder, job);
 
-    private async Task<JobRecord> RunAsync(Job job, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    private async Task<JobRecord> RunAsync(
+        Job job, SignedJobDocument? signed, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
     {
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set);
+        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set) { Signed = signed };
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");

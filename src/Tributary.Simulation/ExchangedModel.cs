@@ -11,7 +11,7 @@ namespace Tributary.Simulation;
 /// What server and sites exchange in a run: a checkpoint's weights, or adapters of it. Of the base of adapters there is one in memory for all
 /// sites.
 /// </summary>
-internal sealed class ExchangedModel : IDisposable
+public sealed class ExchangedModel : IDisposable
 {
     private readonly string _folder;
     private readonly Checkpoint _checkpoint;
@@ -41,27 +41,28 @@ internal sealed class ExchangedModel : IDisposable
     public BaseSummary? Base { get; }
 
     /// <summary>The base in memory, where it is the trainer inside that trains beside it.</summary>
-    public FrozenBase? Frozen { get; }
+    internal FrozenBase? Frozen { get; }
 
-    /// <summary>Opens the model that a run starts from.</summary>
+    /// <summary>Opens the model that a job starts from.</summary>
+    /// <param name="folder">The checkpoint folder.</param>
+    /// <param name="job">The job.</param>
+    /// <param name="isTrainedInside">Whether the trainer inside has to be able to train it.</param>
+    /// <param name="holdsBase">Whether a base of adapters is read into memory, for those who train beside it.</param>
     /// <exception cref="UsageException">There is none, or it is not the base that the job names.</exception>
     /// <exception cref="TensorFormatException">A file is malformed.</exception>
     /// <exception cref="ModelFormatException">The config.json cannot be used.</exception>
-    public static ExchangedModel Open(SimulationOptions options)
+    public static ExchangedModel Open(string folder, Job job, bool isTrainedInside, bool holdsBase)
     {
-        string folder = options.ModelFolder;
         if (!Directory.Exists(folder))
         {
             throw new UsageException($"{folder}: there is no such model folder; name one with 'model:' in the job file or with --model");
         }
 
-        Job job = options.File.Job;
         Checkpoint checkpoint = Checkpoint.Open(folder);
         FrozenBase? frozen = null;
         try
         {
-            bool isBuiltin = job.Train.Trainer == TrainerOffer.Builtin && options.Executors is null;
-            if (isBuiltin)
+            if (isTrainedInside)
             {
                 LlamaModel.RequireFits(LlamaConfig.Load(folder), checkpoint.Manifest);
             }
@@ -76,7 +77,7 @@ internal sealed class ExchangedModel : IDisposable
                 return new ExchangedModel(folder, job, checkpoint);
             }
 
-            frozen = isBuiltin ? FrozenBase.Load(folder) : null;
+            frozen = isTrainedInside && holdsBase ? FrozenBase.Load(folder) : null;
             string digest = frozen?.Digest ?? CheckpointDigest.Of(checkpoint);
             if (lora.Base is { } expected && expected != digest)
             {
@@ -100,32 +101,34 @@ internal sealed class ExchangedModel : IDisposable
         }
     }
 
-    /// <summary>The model of round 0. Adapters are made for it, in the run's state, where a run that goes on finds them.</summary>
-    public TensorSource Initial(RunFolder run, CancellationToken cancellationToken)
+    /// <summary>The model of round 0. Adapters are made for it, where a run that goes on finds them.</summary>
+    /// <param name="adapters">Where adapters lie or are made: the path of their weights.</param>
+    /// <param name="cancellationToken">Ends the work.</param>
+    public TensorSource Initial(string adapters, CancellationToken cancellationToken)
     {
         if (_lora is null)
         {
             return _checkpoint;
         }
 
-        if (!File.Exists(run.InitialAdapters))
+        if (!File.Exists(adapters))
         {
-            string target = Path.GetDirectoryName(run.InitialAdapters)!;
+            string target = Path.GetDirectoryName(adapters)!;
             PeftAdapter.WriteInitial(LlamaConfig.Load(_folder), _lora, Job.Seed, Name(_folder), Base!.Digest, target, cancellationToken);
         }
 
-        return _initialAdapters ??= Checkpoint.Open(run.InitialAdapters);
+        return _initialAdapters ??= Checkpoint.Open(adapters);
     }
 
     /// <summary>Writes a global model as other programs read it: a checkpoint folder, or a folder of adapters in PEFT's layout.</summary>
     /// <param name="weights">Its safetensors file; null for the initial model.</param>
-    /// <param name="run">The run.</param>
+    /// <param name="adapters">Where initial adapters lie or are made.</param>
     /// <param name="target">The folder.</param>
     /// <param name="cancellationToken">Ends the work.</param>
-    public void Export(string? weights, RunFolder run, string target, CancellationToken cancellationToken)
+    public void Export(string? weights, string adapters, string target, CancellationToken cancellationToken)
     {
         using Checkpoint? opened = weights is null ? null : Checkpoint.Open(weights);
-        TensorSource model = opened ?? Initial(run, cancellationToken);
+        TensorSource model = opened ?? Initial(adapters, cancellationToken);
         if (_lora is not null)
         {
             PeftAdapter.Write(model, _lora, Name(_folder), Base!.Digest, target, cancellationToken);
@@ -138,6 +141,7 @@ internal sealed class ExchangedModel : IDisposable
         CheckpointWriter.Write(cast, target, cancellationToken: cancellationToken);
     }
 
+    /// <inheritdoc/>
     public void Dispose()
     {
         _initialAdapters?.Dispose();

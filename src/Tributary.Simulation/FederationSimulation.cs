@@ -90,7 +90,8 @@ public sealed class FederationSimulation : IDisposable
                 _ = FilterPipeline.For(FilterPoint.TaskResultOut, options.File.Job.Precision, FiltersOf(options, site.Name));
             }
 
-            model = ExchangedModel.Open(options);
+            model = ExchangedModel.Open(
+                options.ModelFolder, options.File.Job, options.File.Job.Train.Trainer == TrainerOffer.Builtin && options.Executors is null, holdsBase: true);
             var trainers = new SiteTrainers(options, sites, model, ParallelOf(options), time);
             foreach (JobFileSite site in options.File.Sites)
             {
@@ -124,8 +125,8 @@ public sealed class FederationSimulation : IDisposable
         long start = Stopwatch.GetTimestamp();
         using var metrics = new MetricsFile(_folder.Metrics, _time);
         JobRecord record = await RunJobAsync(happened => { metrics.Write(happened); report(happened); }, cancellationToken);
-        RunFolder.Export(_folder.Model, target => _model.Export(record.LastModel, _folder, target, cancellationToken));
-        RunFolder.Export(_folder.BestModel, target => _model.Export(record.BestModel, _folder, target, cancellationToken));
+        RunFolder.Export(_folder.Model, target => _model.Export(record.LastModel, _folder.InitialAdapters, target, cancellationToken));
+        RunFolder.Export(_folder.BestModel, target => _model.Export(record.BestModel, _folder.InitialAdapters, target, cancellationToken));
 
         var paths = new RunPaths(_folder.Report, _folder.Metrics, _folder.Model, _folder.BestModel);
         RunSummary summary = Summary.Of(_model, record, started, Stopwatch.GetElapsedTime(start).TotalSeconds, ProcessMemory.PeakBytes(), paths);
@@ -201,7 +202,7 @@ public sealed class FederationSimulation : IDisposable
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using SemaphoreSlim? turns = Parallel < _executors.Count ? new SemaphoreSlim(Parallel) : null;
         Controller controller = _options.Workflow?.Invoke(Job) ?? Controllers.Create(Job.Workflow);
-        Task<JobRecord> job = server.RunJobAsync(Job, controller, _model.Initial(_folder, cancellationToken), report, stop.Token);
+        Task<JobRecord> job = server.RunJobAsync(Job, controller, _model.Initial(_folder.InitialAdapters, cancellationToken), report, stop.Token);
         Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, turns, stop.Token))];
         try
         {

@@ -1,8 +1,7 @@
 using System.Net;
-using System.Net.Http.Headers;
 using System.Net.Http.Json;
-using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Tributary.Client;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Transport;
@@ -12,19 +11,7 @@ namespace Tributary.Site;
 /// <summary>The server's interface as a site uses it. Objects go another way, see Tributary.Transport.</summary>
 internal sealed class ServerClient : IDisposable
 {
-    public ServerClient(SiteOptions options)
-    {
-        Http = new HttpClient(new VersionHandler(ServerConnection.Open(options)))
-        {
-            BaseAddress = options.Server,
-            // Uploads and long polls take as long as they take; what makes no progress is ended by its own rule.
-            Timeout = Timeout.InfiniteTimeSpan,
-        };
-        if (options.Token is { } token)
-        {
-            Http.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
-        }
-    }
+    public ServerClient(SiteOptions options) => Http = ServerConnection.Open(options.Server, options.Kit, options.Token, options.Proxy);
 
     public HttpClient Http { get; }
 
@@ -76,24 +63,7 @@ internal sealed class ServerClient : IDisposable
             throw new StepGoneException();
         }
 
-        if (!response.IsSuccessStatusCode)
-        {
-            throw new HttpRequestException($"the server answered {(int)response.StatusCode}: {await DetailAsync(response, cancellationToken)}", null, response.StatusCode);
-        }
-    }
-
-    private static async Task<string> DetailAsync(HttpResponseMessage response, CancellationToken cancellationToken)
-    {
-        string body = await response.Content.ReadAsStringAsync(cancellationToken);
-        try
-        {
-            using JsonDocument document = JsonDocument.Parse(body);
-            return document.RootElement.TryGetProperty("detail", out JsonElement detail) ? detail.ToString() : body;
-        }
-        catch (JsonException)
-        {
-            return response.ReasonPhrase ?? body;
-        }
+        await ServerAnswer.RequireSuccessAsync(response, cancellationToken);
     }
 }
 

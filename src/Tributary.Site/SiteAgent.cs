@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using Microsoft.Extensions.Logging;
+using Tributary.Client;
 using Tributary.Codecs;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
@@ -29,6 +30,7 @@ public sealed partial class SiteAgent : IDisposable
     private readonly HeldModel _held;
     private readonly Inbox _inbox;
     private readonly ServerPatience _patience;
+    private readonly JobAdmission _admission;
 
     /// <summary>Makes the agent; it does nothing until it runs, but its folder is its own from now on.</summary>
     /// <exception cref="IOException">The folder is in use by another agent, or cannot be written.</exception>
@@ -43,6 +45,7 @@ public sealed partial class SiteAgent : IDisposable
         _patience = new ServerPatience(time, jitter, options.Logger);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
         _inbox = new Inbox(options.Folder);
+        _admission = new JobAdmission(options.Name, options.Trust);
     }
 
     /// <summary>
@@ -87,7 +90,7 @@ public sealed partial class SiteAgent : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, progress.StepGone);
         try
         {
-            await InTurnAsync(task, progress, either.Token);
+            await InTurnAsync(_admission.Admit(task), progress, either.Token);
             LogSent(_options.Logger, task.Name, task.Round, task.Job.Name);
         }
         catch (Exception) when (progress.StepGone.IsCancellationRequested && !cancellationToken.IsCancellationRequested)

@@ -1,3 +1,4 @@
+using Tributary.Client;
 using Tributary.Configuration;
 using Tributary.Provisioning;
 
@@ -25,20 +26,15 @@ public sealed record SiteFile
         string yaml = File.Exists(name) ? File.ReadAllText(name) : throw new ProvisioningException($"{name} is not there; a kit as 'provision' makes it has it");
         var errors = new List<YamlFileError>();
         YamlMap map = YamlMap.Load(yaml, name, "that of a new kit", errors);
-        Uri? server = ReadAddress(map, "server", [Uri.UriSchemeHttps]);
-        if (server is null)
-        {
-            map.Missing("server", "the server's address, such as https://fl.example.org:8443");
-        }
-
+        (Uri server, Uri? proxy) = ServerAddress.Read(map);
         string folder = map.Text("folder") ?? map.Missing("folder", "where received models and what a trainer keeps lie, such as 'data'");
         var options = new SiteOptions
         {
             Name = kit.Party.Name,
             Folder = Path.Combine(kit.Folder, folder),
-            Server = server ?? new Uri("https://localhost"),
+            Server = server,
             Kit = kit,
-            Proxy = ReadAddress(map, "proxy", [Uri.UriSchemeHttp, Uri.UriSchemeHttps]),
+            Proxy = proxy,
         };
         options = options with { MessageBytesMax = map.Integer("message_bytes_max", 1, long.MaxValue) ?? options.MessageBytesMax };
         var file = new SiteFile { Options = options, DataPath = ReadPath(map, "data", kit), ModelFolder = ReadPath(map, "model", kit) };
@@ -47,20 +43,4 @@ public sealed record SiteFile
     }
 
     private static string? ReadPath(YamlMap map, string key, Kit kit) => map.Text(key) is { } path ? Path.Combine(kit.Folder, path) : null;
-
-    private static Uri? ReadAddress(YamlMap map, string key, string[] schemes)
-    {
-        if (map.Text(key) is not { } text)
-        {
-            return null;
-        }
-
-        if (Uri.TryCreate(text, UriKind.Absolute, out Uri? address) && schemes.Contains(address.Scheme) && address.PathAndQuery == "/")
-        {
-            return address;
-        }
-
-        map.Wrong(key, $"'{key}' is '{text}', but should be an address without a path that begins with {string.Join(" or ", schemes.Select(scheme => scheme + "://"))}");
-        return null;
-    }
 }

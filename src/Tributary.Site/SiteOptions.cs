@@ -21,6 +21,13 @@ public sealed record SiteOptions
     /// <summary>Its kit: it shows the kit's certificate, and takes no server but the project's. Null for a server on loopback, without TLS.</summary>
     public Kit? Kit { get; init; }
 
+    /// <summary>What signatures of jobs are held against: a job that is not signed by an administrator is refused. Null where it is the kit's, or where jobs are not signed.</summary>
+    public ProjectTrust? Trust
+    {
+        get => field ?? Kit?.Trust;
+        init;
+    }
+
     /// <summary>The bearer token it shows where it has no kit.</summary>
     public string? Token { get; init; }
 

@@ -1,3 +1,4 @@
+using Tributary.Client;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Site.Tests.Harness;

@@ -31,7 +31,7 @@ internal static partial class ServerCommand
         ServerOptions options = ServerFile.Read(kit);
         if (parsed.GetValue(Insecure))
         {
-            options = options with { Kit = null, Address = null, TrustsNames = true };
+            options = options with { Kit = null, Trust = kit.Trust, Address = null, TrustsNames = true };
         }
 
         using ILoggerFactory logging = LoggerFactory.Create(builder => DaemonLog.Configure(builder, json));

@@ -44,7 +44,7 @@ internal static partial class SiteCommand
         SiteOptions options = file.Options with { Logger = logger };
         if (parsed.GetValue(Insecure))
         {
-            options = options with { Kit = null, Token = options.Name, Server = new UriBuilder(Uri.UriSchemeHttp, "127.0.0.1", options.Server.Port).Uri };
+            options = options with { Kit = null, Trust = kit.Trust, Token = options.Name, Server = new UriBuilder(Uri.UriSchemeHttp, "127.0.0.1", options.Server.Port).Uri };
         }
 
         if (!TlsVersion.Has13)

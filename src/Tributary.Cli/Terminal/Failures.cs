@@ -1,5 +1,6 @@
 using System.CommandLine;
 using System.Text.RegularExpressions;
+using Tributary.Client;
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Workflows;
@@ -8,6 +9,7 @@ using Tributary.Simulation;
 using Tributary.Site;
 using Tributary.Tensors;
 using Tributary.Training;
+using Tributary.Transport;
 
 namespace Tributary.Cli.Terminal;
 
@@ -54,7 +56,7 @@ internal static partial class Failures
     private static int? Code(Exception e) => e switch
     {
         UsageException or YamlFileException or ProvisioningException or TensorFormatException or ModelFormatException or TrainingDataException or ChatTemplateException or FileNotFoundException or DirectoryNotFoundException => WrongUsage,
-        JobFailedException or IOException or UnauthorizedAccessException or HttpRequestException or VersionMismatchException => Failed,
+        JobFailedException or IOException or UnauthorizedAccessException or HttpRequestException or VersionMismatchException or TransferException or JobStatementException => Failed,
         _ => null,
     };
 

@@ -36,15 +36,23 @@ public sealed record JobFile
     /// <summary>The trainers that its sites offer beside the one inside, sorted by name.</summary>
     public IReadOnlyList<TrainerOffer> Trainers { get; init; } = [];
 
-    /// <summary>Reads a job file.</summary>
+    /// <summary>Reads a job file for a simulation.</summary>
     /// <param name="yaml">Its text.</param>
     /// <param name="name">What to call it in errors.</param>
     /// <exception cref="YamlFileException">Keys or values are wrong; the message lists all of them, each with its line.</exception>
-    public static JobFile Parse(string yaml, string name)
+    public static JobFile Parse(string yaml, string name) => Parse(yaml, name, isSubmitted: false);
+
+    /// <summary>Reads a job file that is submitted to a server: its sites have their own data and trainers, whatever the file says of those.</summary>
+    /// <param name="yaml">Its text.</param>
+    /// <param name="name">What to call it in errors.</param>
+    /// <exception cref="YamlFileException">Keys or values are wrong; the message lists all of them, each with its line.</exception>
+    public static JobFile ParseSubmitted(string yaml, string name) => Parse(yaml, name, isSubmitted: true);
+
+    private static JobFile Parse(string yaml, string name, bool isSubmitted)
     {
         var errors = new List<YamlFileError>();
         YamlMap map = YamlMap.Load(yaml, name, "samples/quickstart/job.yaml", errors);
-        (JobFileSite[] sites, VirtualSites? virtualSites) = JobFileSites.Read(map);
+        (JobFileSite[] sites, VirtualSites? virtualSites) = isSubmitted ? (JobFileSites.ReadNames(map), null) : JobFileSites.Read(map);
         TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
         (string? workflow, JobBuffer? buffer) = JobFileRounds.ReadWorkflow(map, WorkflowNames, sites.Length);
@@ -62,7 +70,7 @@ public sealed record JobFile
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
             SiteTimeout = map.Number("site_timeout", 0, 86_400, inclusive: false) is { } seconds ? TimeSpan.FromSeconds(seconds) : defaults.SiteTimeout,
             TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
-            Train = ReadTraining(map.Map("train"), defaults.Train, trainers),
+            Train = ReadTraining(map.Map("train"), defaults.Train, isSubmitted ? null : trainers),
         };
         job = JobFileAggregation.Read(map, JobFileRounds.Read(map, job));
         if (job.Name.Length > 0)
@@ -89,7 +97,7 @@ public sealed record JobFile
         return new JobPrecision(task, result);
     }
 
-    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[] trainers)
+    private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[]? trainers)
     {
         if (map is null)
         {
@@ -129,7 +137,8 @@ public sealed record JobFile
             map.Wrong("warmup_ratio", "'warmup_steps' is given too, and the warm-up has one length; remove one of them");
         }
 
-        if (TrainerOffer.Refuse(training, trainers) is { } reason)
+        // What trainers there are, and what these allow, only the sites know where the job is not for a simulation.
+        if (trainers is not null && TrainerOffer.Refuse(training, trainers) is { } reason)
         {
             map.Wrong(training.Options.Count > 0 && TrainerOffer.Refuse(training with { Options = defaults.Options }, trainers) is null ? "options" : "trainer", reason);
         }

@@ -29,6 +29,29 @@ internal static class JobFileSites
         return ([.. VirtualSites.Names(made.Count ?? 0).Select(name => new JobFileSite(name, made.Data, null))], made);
     }
 
+    /// <summary>The sites of a job that is submitted, sorted by name: a list of names, or what a simulation is told, of which their data do not matter.</summary>
+    public static JobFileSite[] ReadNames(YamlMap map)
+    {
+        string[]? names = map.IsMap("sites") ? map.Map("sites")!.Keys.ToArray() : map.Texts("sites");
+        if (names is null or [])
+        {
+            map.Missing("sites", "the names of the sites that take part, such as [clinic, bank]");
+            return [];
+        }
+
+        foreach (string name in names)
+        {
+            map.CheckName("sites", name);
+        }
+
+        if (names.Distinct(StringComparer.Ordinal).Count() != names.Length)
+        {
+            map.Wrong("sites", "a site is named twice");
+        }
+
+        return [.. names.Order(StringComparer.Ordinal).Select(name => new JobFileSite(name, string.Empty, null))];
+    }
+
     private static JobFileSite[] ReadNamed(YamlMap sites)
     {
         var read = new List<JobFileSite>();

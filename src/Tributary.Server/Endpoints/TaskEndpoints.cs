@@ -54,7 +54,7 @@ internal static class TaskEndpoints
                 if (run.Steps.NextFor(context.Site()) is { } open)
                 {
                     open.State.Heard(context.Site());
-                    await context.Response.WriteAsJsonAsync(TaskFor(open, context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
+                    await context.Response.WriteAsJsonAsync(TaskFor(run, open, context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
                     return;
                 }
             }
@@ -69,11 +69,11 @@ internal static class TaskEndpoints
     }
 
     /// <summary>A task that cannot be handed out is the step's fault: sites would ask for it for ever.</summary>
-    private static TaskDocument TaskFor(OpenStep open, string site)
+    private static TaskDocument TaskFor(JobRun run, OpenStep open, string site)
     {
         try
         {
-            return open.TaskFor(site);
+            return open.TaskFor(site) with { Signed = run.Signed };
         }
         catch (Exception e) when (e is SqliteException or IOException)
         {

@@ -22,9 +22,9 @@ internal static partial class SiteIdentity
     public static void UseTokens(IApplicationBuilder application, ServerOptions options) => application.Use(async (context, next) =>
     {
         if (AuthenticationHeaderValue.TryParse(context.Request.Headers.Authorization, out AuthenticationHeaderValue? header)
-            && header.Scheme == "Bearer" && SiteOf(header.Parameter ?? string.Empty, options) is { } site)
+            && header.Scheme == "Bearer" && PartyOf(header.Parameter ?? string.Empty, options) is { } party)
         {
-            context.Items[Key] = new Party(PartyRole.Site, site);
+            context.Items[Key] = party;
             await next(context);
             return;
         }
@@ -76,8 +76,15 @@ internal static partial class SiteIdentity
     /// <summary>The name of the site that asks, at an endpoint that is for sites.</summary>
     public static string Site(this HttpContext context) => context.Party().Name;
 
-    private static string? SiteOf(string token, ServerOptions options) =>
-        options.SiteByToken.GetValueOrDefault(token) ?? (options.TrustsNames && JobName.Refuse(token) is null ? token : null);
+    private static Party? PartyOf(string token, ServerOptions options)
+    {
+        if (options.SiteByToken.TryGetValue(token, out string? site))
+        {
+            return new Party(PartyRole.Site, site);
+        }
+
+        return !options.TrustsNames ? null : JobName.Refuse(token) is null ? new Party(PartyRole.Site, token) : Provisioning.Party.Parse(token);
+    }
 
     [LoggerMessage(Level = LogLevel.Information, Message = "{Party} has connected, from {Address}")]
     private static partial void LogKnown(ILogger logger, Party party, IPAddress? address);

@@ -3,40 +3,44 @@ namespace Tributary.Server.Storage;
 /// <summary>Where a job's files lie: models, messages to the sites, and the spool of what came back.</summary>
 public sealed class JobFolder
 {
-    private readonly string _root;
-
     /// <summary>Makes the job's folders below the server's.</summary>
     public JobFolder(string serverFolder, string job)
     {
-        _root = Path.Combine(serverFolder, "jobs", job);
-        Directory.CreateDirectory(Path.Combine(_root, "models"));
-        Directory.CreateDirectory(Path.Combine(_root, "messages"));
-        Directory.CreateDirectory(Path.Combine(_root, "spool"));
-        Directory.CreateDirectory(Path.Combine(_root, "kept"));
+        Root = Path.Combine(serverFolder, "jobs", job);
+        Directory.CreateDirectory(Path.Combine(Root, "models"));
+        Directory.CreateDirectory(Path.Combine(Root, "messages"));
+        Directory.CreateDirectory(Path.Combine(Root, "spool"));
+        Directory.CreateDirectory(Path.Combine(Root, "kept"));
     }
 
+    /// <summary>The folder of all that is the job's.</summary>
+    public string Root { get; }
+
     /// <summary>A round's global model.</summary>
-    public string Model(int round) => Path.Combine(_root, "models", Name($"round-{round:D5}"));
+    public string Model(int round) => Path.Combine(Root, "models", Name($"round-{round:D5}"));
 
     /// <summary>The model that every site holds once it has a step's message.</summary>
-    public string Shadow(int round, int step) => Path.Combine(_root, "models", Name($"shadow-{round:D5}-{step}"));
+    public string Shadow(int round, int step) => Path.Combine(Root, "models", Name($"shadow-{round:D5}-{step}"));
 
     /// <summary>The message of a step.</summary>
-    public string Message(int round, int step) => Path.Combine(_root, "messages", Name($"round-{round:D5}-{step}"));
+    public string Message(int round, int step) => Path.Combine(Root, "messages", Name($"round-{round:D5}-{step}"));
 
     /// <summary>What a site sent in a step.</summary>
-    public string Spool(int round, int step, string site) => Path.Combine(_root, "spool", Name($"round-{round:D5}-{step}-{site}"));
+    public string Spool(int round, int step, string site) => Path.Combine(Root, "spool", Name($"round-{round:D5}-{step}-{site}"));
 
     /// <summary>What a workflow keeps beside a round's model.</summary>
-    public string Kept(int round, string name) => Path.Combine(_root, "kept", Name($"round-{round:D5}-{name}"));
+    public string Kept(int round, string name) => Path.Combine(Root, "kept", Name($"round-{round:D5}-{name}"));
 
     /// <summary>How the paths begin of what sites sent in a step.</summary>
-    public string Spool(int round, int step) => Path.Combine(_root, "spool", $"round-{round:D5}-{step}-");
+    public string Spool(int round, int step) => Path.Combine(Root, "spool", $"round-{round:D5}-{step}-");
+
+    /// <summary>Removes the job's folders with all that is in them.</summary>
+    public void Delete() => Directory.Delete(Root, recursive: true);
 
     /// <summary>Removes what sites sent, but for what to keep.</summary>
     public void ClearSpool(Func<string, bool> isKept)
     {
-        foreach (string path in Directory.GetFiles(Path.Combine(_root, "spool")).Where(path => !isKept(path)))
+        foreach (string path in Directory.GetFiles(Path.Combine(Root, "spool")).Where(path => !isKept(path)))
         {
             File.Delete(path);
         }
@@ -45,7 +49,7 @@ public sealed class JobFolder
     /// <summary>Removes what was kept beside models of rounds before one.</summary>
     public void ClearKept(int round)
     {
-        foreach (string path in Directory.GetFiles(Path.Combine(_root, "kept")).Where(path => string.CompareOrdinal(Path.GetFileName(path), $"round-{round:D5}") < 0))
+        foreach (string path in Directory.GetFiles(Path.Combine(Root, "kept")).Where(path => string.CompareOrdinal(Path.GetFileName(path), $"round-{round:D5}") < 0))
         {
             File.Delete(path);
         }
@@ -54,7 +58,7 @@ public sealed class JobFolder
     /// <summary>Removes models of earlier rounds, but for those to keep.</summary>
     public void ClearModels(IReadOnlySet<string> keep)
     {
-        foreach (string path in Directory.GetFiles(Path.Combine(_root, "models"), "*.safetensors"))
+        foreach (string path in Directory.GetFiles(Path.Combine(Root, "models"), "*.safetensors"))
         {
             if (!keep.Contains(path))
             {
@@ -66,7 +70,7 @@ public sealed class JobFolder
     /// <summary>Removes messages of earlier steps, but for those to keep.</summary>
     public void ClearMessages(IReadOnlyCollection<string> keep)
     {
-        foreach (string path in Directory.GetFiles(Path.Combine(_root, "messages"), "*.safetensors").Where(path => !keep.Contains(path)))
+        foreach (string path in Directory.GetFiles(Path.Combine(Root, "messages"), "*.safetensors").Where(path => !keep.Contains(path)))
         {
             File.Delete(path);
         }

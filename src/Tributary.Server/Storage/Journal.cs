@@ -15,8 +15,6 @@ namespace Tributary.Server.Storage;
 public sealed class Journal : IDisposable
 {
     private const string Schema = """
-        PRAGMA journal_mode = WAL;
-        PRAGMA synchronous = FULL;
         CREATE TABLE IF NOT EXISTS jobs (job TEXT PRIMARY KEY, definition TEXT NOT NULL, started INTEGER NOT NULL, state TEXT NOT NULL, reason TEXT) STRICT;
         CREATE TABLE IF NOT EXISTS steps (
             job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, task TEXT NOT NULL,
@@ -35,41 +33,36 @@ public sealed class Journal : IDisposable
         CREATE TABLE IF NOT EXISTS models (
             job TEXT NOT NULL, round INTEGER NOT NULL, saved INTEGER NOT NULL, merge_seconds REAL NOT NULL, loss REAL,
             PRIMARY KEY (job, round)) STRICT;
+        CREATE TABLE IF NOT EXISTS probes (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
         """;
 
-    private readonly Lock _lock = new();
-    private readonly string _path;
-    private readonly SqliteConnection _connection;
     private readonly TimeProvider _time;
 
     /// <summary>Opens the journal, making it if it is not there.</summary>
     /// <exception cref="DiskFullException">There is no room for it, here as in every member that writes.</exception>
     public Journal(string path, TimeProvider time)
     {
-        _path = path;
         _time = time;
-        _connection = new SqliteConnection(new SqliteConnectionStringBuilder { DataSource = path, Pooling = false }.ToString());
+        Database = new Database(path);
         try
         {
-            _connection.Open();
-            Execute(Schema);
+            Database.Execute(Schema);
         }
         catch
         {
-            _connection.Dispose();
+            Database.Dispose();
             throw;
         }
     }
 
+    /// <summary>The file that it is in, with the other records of the server.</summary>
+    internal Database Database { get; }
+
     /// <inheritdoc/>
-    public void Dispose()
-    {
-        // Whoever is in the middle of a row writes it to its end.
-        lock (_lock)
-        {
-            _connection.Dispose();
-        }
-    }
+    public void Dispose() => Database.Dispose();
+
+    /// <summary>Writes something, durably, to see whether that can be done.</summary>
+    public void Probe() => Database.Execute("INSERT OR REPLACE INTO probes VALUES (1, $now)", ("$now", Now()));
 
     /// <summary>Notes a job, or finds it as it was noted before.</summary>
     /// <exception cref="InvalidOperationException">A job of that name is another job.</exception>
@@ -99,15 +92,13 @@ public sealed class Journal : IDisposable
     /// <summary>Notes that a step is closed, and how sites' parts ended, in it or in earlier steps: its results are the parts that count for it.</summary>
     public void CloseStep(string job, int round, int step, IReadOnlyList<PartRow> parts)
     {
-        lock (_lock)
+        Database.Together(() =>
         {
-            using SqliteTransaction transaction = _connection.BeginTransaction();
             AddParts(job, parts);
             Execute(
                 "UPDATE steps SET closed = $now WHERE job = $job AND round = $round AND step = $step AND closed IS NULL",
                 ("$job", job), ("$round", round), ("$step", step), ("$now", Now()));
-            Commit(transaction);
-        }
+        });
     }
 
     /// <summary>Notes how sites' parts ended. What was noted of a part stays.</summary>
@@ -200,78 +191,11 @@ public sealed class Journal : IDisposable
 
     private static DateTimeOffset Time(SqliteDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 
+    private int Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters) => Database.Execute(sql, parameters);
+
+    private List<T> Query<T>(string sql, Func<SqliteDataReader, T> read, params ReadOnlySpan<(string Name, object? Value)> parameters) => Database.Query(sql, read, parameters);
+
     private long Now() => _time.GetUtcNow().ToUnixTimeMilliseconds();
-
-    private void Commit(SqliteTransaction transaction)
-    {
-        try
-        {
-            transaction.Commit();
-        }
-        catch (SqliteException e) when (IsFull(e))
-        {
-            throw new DiskFullException(_path, null, e);
-        }
-    }
-
-    private int Execute(string sql, params ReadOnlySpan<(string Name, object? Value)> parameters)
-    {
-        lock (_lock)
-        {
-            try
-            {
-                using SqliteCommand command = Command(sql, parameters);
-                return command.ExecuteNonQuery();
-            }
-            catch (SqliteException e) when (IsFull(e))
-            {
-                throw new DiskFullException(_path, null, e);
-            }
-        }
-    }
-
-    private List<T> Query<T>(string sql, Func<SqliteDataReader, T> read, params ReadOnlySpan<(string Name, object? Value)> parameters)
-    {
-        lock (_lock)
-        {
-            try
-            {
-                using SqliteCommand command = Command(sql, parameters);
-                using SqliteDataReader reader = command.ExecuteReader();
-                var rows = new List<T>();
-                while (reader.Read())
-                {
-                    rows.Add(read(reader));
-                }
-
-                return rows;
-            }
-            catch (SqliteException e) when (IsFull(e))
-            {
-                throw new DiskFullException(_path, null, e);
-            }
-        }
-    }
-
-    /// <summary>SQLite says so itself of its main files; of what it keeps in shared memory it only says that it cannot.</summary>
-    private static bool IsFull(SqliteException e)
-    {
-        const int Full = 13;
-        const int SharedMemorySize = 10 | (19 << 8);
-        return e.SqliteErrorCode == Full || e.SqliteExtendedErrorCode == SharedMemorySize;
-    }
-
-    private SqliteCommand Command(string sql, ReadOnlySpan<(string Name, object? Value)> parameters)
-    {
-        SqliteCommand command = _connection.CreateCommand();
-        command.CommandText = sql;
-        foreach ((string name, object? value) in parameters)
-        {
-            command.Parameters.AddWithValue(name, value ?? DBNull.Value);
-        }
-
-        return command;
-    }
 }
 
 /// <summary>A step whose message is durable.</summary>

@@ -20,10 +20,11 @@ public sealed partial class HouseTests
         ["Federation"] = ["Configuration", "Tensors", "Codecs"],
         ["Transport"] = [],
         ["Training"] = ["Tensors"],
+        ["Client"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport"],
         ["Server"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport"],
-        ["Site"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training"],
+        ["Site"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training"],
         ["Simulation"] = ["Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site"],
-        ["Cli"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site", "Simulation"],
+        ["Cli"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site", "Simulation"],
     };
 
     private static readonly string[] Tracked = GitFiles();

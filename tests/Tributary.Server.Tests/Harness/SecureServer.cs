@@ -3,8 +3,12 @@ using System.Net.Security;
 using System.Security.Authentication;
 using System.Security.Cryptography.X509Certificates;
 using Microsoft.Extensions.Logging;
+using Tributary.Client;
+using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
+using Tributary.Federation.Wire;
 using Tributary.Provisioning;
+using Tributary.Tensors;
 using Tributary.TestKit;
 
 namespace Tributary.Server.Tests.Harness;
@@ -38,11 +42,11 @@ internal sealed class SecureServer : IAsyncDisposable
         return server;
     }
 
-    public async Task RestartAsync()
+    public async Task RestartAsync(Func<ServerOptions, ServerOptions>? change = null)
     {
         int port = Address.Port;
         await Server.DisposeAsync();
-        await ListenAsync(port);
+        await ListenAsync(port, change);
     }
 
     /// <summary>A client with a party's certificate, or none, that checks the server as any program does that was given the CA.</summary>
@@ -68,6 +72,43 @@ internal sealed class SecureServer : IAsyncDisposable
     public RunningAgent Agent(string site, Executor executor, Uri? proxy = null, Uri? server = null, ILogger? logger = null) =>
         new(site, _folder[$"site-{site}"], server ?? Address, executor, Kept(Project.Open($"site/{site}", TimeProvider.System)), proxy, logger);
 
+    /// <summary>The server's interface as an administrator or viewer has it.</summary>
+    public JobClient Admin(string party = "admin/alice")
+    {
+        Kit kit = Kept(Project.Open(party, TimeProvider.System));
+        var client = new JobClient(kit, new AdminFile(Address, null), isInsecure: false, TimeProvider.System, new Random(1));
+        _opened.Add(client);
+        return client;
+    }
+
+    /// <summary>Submits a job as an administrator does, and gives it as it ended.</summary>
+    public async Task<JobDocument> RunAsync(Job job, TensorSource initial)
+    {
+        JobClient admin = Admin();
+        await admin.SubmitAsync(job, "model", initial, progress: null, TestContext.Current.CancellationToken);
+        return await EndOfAsync(job.Name);
+    }
+
+    /// <summary>Waits until a job has ended.</summary>
+    public Task<JobDocument> EndOfAsync(string job) => UntilAsync(job, now => now.Line.State >= JobState.Finished);
+
+    /// <summary>Waits until a job stands as it should; looked at again after each of its events.</summary>
+    public async Task<JobDocument> UntilAsync(string job, Func<JobDocument, bool> isThere)
+    {
+        JobClient admin = Admin();
+        long after = 0;
+        while (true)
+        {
+            JobDocument now = await admin.GetAsync(job, TestContext.Current.CancellationToken);
+            if (isThere(now))
+            {
+                return now;
+            }
+
+            after = (await admin.EventsAsync(job, after, TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken)) is [.., var last] ? last.Number : after;
+        }
+    }
+
     public async ValueTask DisposeAsync()
     {
         await Server.DisposeAsync();
@@ -82,11 +123,11 @@ internal sealed class SecureServer : IAsyncDisposable
         return kit;
     }
 
-    private async Task ListenAsync(int port)
+    private async Task ListenAsync(int port, Func<ServerOptions, ServerOptions>? change = null)
     {
         Kit kit = Kept(Kit.Load(Project.Folder(_party), role: null, TimeProvider.System));
         var options = new ServerOptions { Folder = _folder["server"], Port = port, Address = IPAddress.Loopback, Kit = kit };
-        Server = await TributaryServer.StartAsync(options, TimeProvider.System, static _ => { }, TestContext.Current.CancellationToken);
+        Server = await TributaryServer.StartAsync(change?.Invoke(options) ?? options, TimeProvider.System, static _ => { }, TestContext.Current.CancellationToken);
         Address = Server.Address;
     }
 }

@@ -1,3 +1,4 @@
+using Tributary.Federation.Wire;
 using Tributary.Provisioning;
 using Tributary.Server.Tests.Harness;
 using Tributary.TestKit;
@@ -17,8 +18,8 @@ public sealed class SecureFederationTests
         await using var proxy = new ConnectProxy();
         await using RunningAgent a = server.Agent("a", new AddingExecutor(1, 1));
         await using RunningAgent b = server.Agent("b", new AddingExecutor(3, 1), proxy.Address);
-        JobRecord record = await server.Server.RunJobAsync(Models.Job("demo", "a", "b"), initial, static _ => { }, Cancel);
-        record.Results.Select(result => result.Site).Distinct().ShouldBe(["a", "b"]);
+        JobDocument ended = await server.RunAsync(Models.Job("demo", "a", "b"), initial);
+        ended.Line.State.ShouldBe(JobState.Finished, ended.Line.Reason);
         proxy.Tunnelled.ShouldNotBeEmpty();
         proxy.Tunnelled.ShouldAllBe(request => request == $"CONNECT 127.0.0.1:{server.Address.Port} HTTP/1.1");
     }
@@ -33,9 +34,9 @@ public sealed class SecureFederationTests
         await using RunningAgent a = server.Agent("a", new AddingExecutor(1, 1), logger: log, server: server.Address);
         (await log.UntilAsync("does not answer", Cancel)).ShouldContain("refused");
         await server.RestartAsync();
-        await server.Server.RunJobAsync(Models.Job("first", "a"), initial, static _ => { }, Cancel);
+        (await server.RunAsync(Models.Job("first", "a"), initial)).Line.State.ShouldBe(JobState.Finished);
         await server.RestartAsync();
-        await server.Server.RunJobAsync(Models.Job("second", "a"), initial, static _ => { }, Cancel);
+        (await server.RunAsync(Models.Job("second", "a"), initial)).Line.State.ShouldBe(JobState.Finished);
         await log.UntilAsync("answers again", Cancel);
     }
 
@@ -83,16 +84,13 @@ public sealed class SecureFederationTests
             },
         };
         using MemorySource initial = Models.Eighths();
-        using var stop = CancellationTokenSource.CreateLinkedTokenSource(Cancel);
         await using RunningAgent a = server.Agent("a", executor);
-        Task<JobRecord> job = server.Server.RunJobAsync(Models.Job("demo", "a"), initial, static _ => { }, stop.Token);
+        await server.Admin().SubmitAsync(Models.Job("demo", "a"), "model", initial, progress: null, Cancel);
         await working.Task.WaitAsync(Cancel);
         server.Project.Provisioner.Revoke([new Party(PartyRole.Site, "a")]);
         revoked.SetResult();
         HttpRequestException reason = await Should.ThrowAsync<HttpRequestException>(a.Ended.WaitAsync(Cancel));
         reason.Message.ShouldContain("403");
-        await stop.CancelAsync();
-        await Should.ThrowAsync<OperationCanceledException>(job);
     }
 
     [Fact]

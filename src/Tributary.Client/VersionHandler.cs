@@ -1,8 +1,8 @@
 using Tributary.Federation.Wire;
 
-namespace Tributary.Site;
+namespace Tributary.Client;
 
-/// <summary>Says the site's version in every request, and stops at a server of another major one.</summary>
+/// <summary>Says this party's version in every request, and stops at a server of another major one.</summary>
 internal sealed class VersionHandler(HttpMessageHandler connection) : DelegatingHandler(connection)
 {
     protected override async Task<HttpResponseMessage> SendAsync(HttpRequestMessage request, CancellationToken cancellationToken)

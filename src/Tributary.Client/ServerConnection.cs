@@ -1,33 +1,45 @@
 using System.Net;
+using System.Net.Http.Headers;
 using System.Net.Security;
 using System.Security.Cryptography.X509Certificates;
 using Tributary.Provisioning;
 
-namespace Tributary.Site;
+namespace Tributary.Client;
 
 /// <summary>
-/// A site's connections to the server. With a kit: TLS with the site's certificate, to a server whose own is of the project's CA, for a
+/// A party's connections to the server. With a kit: TLS with the party's certificate, to a server whose own is of the project's CA, for a
 /// server, and for the very name in the address; through a proxy where there is one, which sees the encrypted bytes only.
 /// </summary>
-internal static class ServerConnection
+public static class ServerConnection
 {
     // So that a name which has come to mean another machine is looked up again.
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
-    public static SocketsHttpHandler Open(SiteOptions options)
+    /// <summary>Makes the client that speaks with the server. It has no timeout: uploads and long polls take as long as they take.</summary>
+    /// <param name="server">The server's address.</param>
+    /// <param name="kit">The party's kit; null for a server on loopback, without TLS.</param>
+    /// <param name="token">The bearer token that is shown where there is no kit; null for none.</param>
+    /// <param name="proxy">The proxy to go out through; null for the one that the environment names, if any.</param>
+    public static HttpClient Open(Uri server, Kit? kit, string? token, Uri? proxy)
     {
         var handler = new SocketsHttpHandler { PooledConnectionLifetime = Lifetime };
-        if (options.Proxy is { } proxy)
+        if (proxy is not null)
         {
             handler.Proxy = new WebProxy(proxy) { Credentials = CredentialsOf(proxy) };
         }
 
-        if (options.Kit is { } kit)
+        if (kit is not null)
         {
-            handler.SslOptions = Tls(kit, options.Server.Host);
+            handler.SslOptions = Tls(kit, server.Host);
         }
 
-        return handler;
+        var client = new HttpClient(new VersionHandler(handler)) { BaseAddress = server, Timeout = Timeout.InfiniteTimeSpan };
+        if (token is not null)
+        {
+            client.DefaultRequestHeaders.Authorization = new AuthenticationHeaderValue("Bearer", token);
+        }
+
+        return client;
     }
 
     private static SslClientAuthenticationOptions Tls(Kit kit, string host) => new()
@@ -40,7 +52,7 @@ internal static class ServerConnection
         RemoteCertificateValidationCallback = (_, certificate, _, errors) => IsServer(kit.Trust, certificate as X509Certificate2, host, errors),
     };
 
-    /// <summary>What stands against it is thrown rather than answered: the reason is for whoever reads the site's log.</summary>
+    /// <summary>What stands against it is thrown rather than answered: the reason is for whoever reads the party's log.</summary>
     private static bool IsServer(ProjectTrust trust, X509Certificate2? certificate, string host, SslPolicyErrors errors)
     {
         if (certificate is null)
@@ -57,7 +69,7 @@ internal static class ServerConnection
         }
 
         return !errors.HasFlag(SslPolicyErrors.RemoteCertificateNameMismatch) ? true : throw new CertificateRefusedException(
-            $"the certificate of {party} does not name '{host}'; add it to the server's addresses in the project file and renew the certificate, or mend 'server' in site.yaml");
+            $"the certificate of {party} does not name '{host}'; add it to the server's addresses in the project file and renew the certificate, or mend 'server' in the kit's configuration");
     }
 
     private static NetworkCredential? CredentialsOf(Uri proxy)

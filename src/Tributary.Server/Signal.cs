@@ -1,4 +1,4 @@
-namespace Tributary.Server.Jobs;
+namespace Tributary.Server;
 
 /// <summary>Says that something has changed, to all who wait for it.</summary>
 internal sealed class Signal

@@ -2,7 +2,7 @@ using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 using Tributary.Transport;
 
-namespace Tributary.Server.Jobs;
+namespace Tributary;
 
 /// <summary>A message that no filter changes, read from where its tensors lie and never written.</summary>
 internal sealed class PlannedMessage(SafetensorsWriter plan) : ByteSource

@@ -1,0 +1,38 @@
+using System.Globalization;
+using Tributary.Federation.Rounds;
+using Tributary.Federation.Tasks;
+using Tributary.Server.Storage;
+
+namespace Tributary.Server.Queue;
+
+/// <summary>What of a job's events is kept, in words. Progress within a step is not: there is too much of it, and it is over soon.</summary>
+internal static class JobEventText
+{
+    public static void Note(EventLog log, string job, JobEvent happened)
+    {
+        switch (happened)
+        {
+            case StepOpened step:
+                log.Add(job, "step-opened", Text($"{step.Task}: a message of {step.MessageBytes} bytes is offered"), step.Round);
+                break;
+            case ResultCounted result:
+                string loss = result.Metrics.TryGetValue(MetricNames.LocalLoss, out double local) ? Text($", loss {local:0.0000}") : string.Empty;
+                log.Add(job, "result", Text($"the result is there, {result.BytesUp} bytes{loss}"), result.Round, result.Site);
+                break;
+            case TaskRetried retried:
+                log.Add(job, "task-retried", $"it tries its task again, since {retried.Reason}", retried.Round, retried.Site);
+                break;
+            case SiteLeftOut left:
+                log.Add(job, "site-left-out", $"the round went on without it, {left.Part.State.ToString().ToLowerInvariant()}: {left.Part.Reason}", left.Round, left.Part.Site);
+                break;
+            case ModelSaved saved:
+                log.Add(job, "model-saved", "the global model is durable", saved.Round);
+                break;
+            case LossKnown known:
+                log.Add(job, "loss", Text($"held-out loss {known.Loss:0.0000}"), known.Round);
+                break;
+        }
+    }
+
+    private static string Text(FormattableString text) => text.ToString(CultureInfo.InvariantCulture);
+}
