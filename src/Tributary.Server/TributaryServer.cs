@@ -25,6 +25,7 @@ using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Queue;
 using Tributary.Server.Storage;
+using Tributary.Server.Telemetry;
 using Tributary.Tensors;
 using Tributary.Transport;
 
@@ -247,12 +248,13 @@ public sealed class TributaryServer : IAsyncDisposable
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set) { Signed = signed };
+        await using var run = new JobRun(job, initial, folder, Journal, _time, Report, _stepOpened.Set) { Signed = signed };
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");
         }
 
+        ServerTelemetry.CountJob(+1);
         try
         {
             await controller.RunAsync(run, cancellationToken);
@@ -267,6 +269,13 @@ public sealed class TributaryServer : IAsyncDisposable
         finally
         {
             _running.TryRemove(job.Name, out _);
+            ServerTelemetry.CountJob(-1);
+        }
+
+        void Report(JobEvent happened)
+        {
+            ServerTelemetry.Observe(job, happened);
+            report(happened);
         }
     }
 

@@ -79,6 +79,10 @@ internal static class KitTemplates
         # A port on loopback that answers /healthz and /readyz without a certificate, for a service manager or a container on this machine.
         # health_port: 8444
 
+        # An OpenTelemetry collector that traces and metrics are sent to (OTLP over HTTP).
+        # telemetry:
+        #   otlp: http://127.0.0.1:4318
+
         """;
 
     private static string Site(Party party, ProjectFile project) => $"""
@@ -102,6 +106,10 @@ internal static class KitTemplates
 
         # The largest message or model that it takes from the server, in bytes; a task with a larger one is refused.
         message_bytes_max: 1_099_511_627_776
+
+        # The site's own OpenTelemetry collector, which traces and metrics are sent to (OTLP over HTTP).
+        # telemetry:
+        #   otlp: http://127.0.0.1:4318
 
         """;
 
