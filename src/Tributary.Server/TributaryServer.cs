@@ -258,6 +258,7 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await controller.RunAsync(run, cancellationToken);
+            await run.Merged;
             Journal.EndJob(job.Name, failure: null);
             return JobRecord.Read(Journal, folder, job);
         }
