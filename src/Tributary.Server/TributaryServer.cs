@@ -18,6 +18,7 @@ using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
+using Tributary.Server.Dashboard;
 using Tributary.Server.Endpoints;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
@@ -72,6 +73,7 @@ public sealed class TributaryServer : IAsyncDisposable
 
         var presence = new SitePresence(time);
         presence.Use(_application);
+        BrowserRules.Use(_application);
         RouteRoles.Use(_application);
         StepFaults.Use(_application, this);
         InitialModelEndpoints.Use(_application);
@@ -85,6 +87,7 @@ public sealed class TributaryServer : IAsyncDisposable
             Queue = new JobQueue(
                 this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new InitialModels(options.Folder), presence, time, logger);
             JobEndpoints.Map(_application, this, Queue, trust, time);
+            DashboardEndpoints.Map(_application);
             InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
         }
     }
