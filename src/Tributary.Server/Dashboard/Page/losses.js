@@ -19,9 +19,12 @@ function roundsOf(job) {
 
 function lossLabel(job) {
   const known = job.models.filter(model => model.loss != null);
+  const [first, last] = [known[0], known[known.length - 1]];
   const best = known.find(model => model.round === job.bestRound);
-  return `Line chart of the held-out loss over ${plural(job.line.rounds, 'round')}. It goes from ${loss(known[0].loss)} in round ${known[0].round} to `
-    + `${loss(known[known.length - 1].loss)} in round ${known[known.length - 1].round}${best ? `; its lowest is ${loss(best.loss)}, in round ${best.round}` : ''}. The figures follow below.`;
+  const course = first === last
+    ? `It is ${loss(first.loss)} in round ${first.round}.`
+    : `It goes from ${loss(first.loss)} in round ${first.round} to ${loss(last.loss)} in round ${last.round}; its lowest is ${loss(best?.loss)}, in round ${best?.round}.`;
+  return `Line chart of the held-out loss over ${plural(job.line.rounds, 'round')}. ${course} The figures follow below.`;
 }
 
 // Gives the function that draws a job's losses, made anew for each view of a job.
