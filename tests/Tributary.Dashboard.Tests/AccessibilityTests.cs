@@ -99,6 +99,7 @@ public sealed class AccessibilityTests(Chromium chromium)
         var stepping = new SteppingExecutor { GatedRound = 3 };
         await using RunningAgent a = server.Agent("a", stepping);
         await server.Admin().SubmitAsync(Models.Job("demo", "a"), "eighths", initial, progress: null, Cancel);
+        await server.UntilAsync("demo", now => now.Line.Round == 3);
         await using Looker looker = await Looker.OpenAsync(chromium, server);
         await looker.ShowJobAsync("demo");
         await Expect(looker.Page.Locator("#parts tr[data-key=a]")).ToContainTextAsync("training");
