@@ -18,12 +18,15 @@ using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
+using Tributary.Server.Audit;
 using Tributary.Server.Dashboard;
 using Tributary.Server.Endpoints;
+using Tributary.Server.Health;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Queue;
 using Tributary.Server.Storage;
+using Tributary.Server.Telemetry;
 using Tributary.Tensors;
 using Tributary.Transport;
 
@@ -39,6 +42,13 @@ public sealed class TributaryServer : IAsyncDisposable
     // Jobs that ended without a word in the journal, as where its disk is full.
     private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
     private readonly Signal _stepOpened = new();
+    private readonly CancellationTokenSource _ending = new();
+
+    // Ends of the jobs that run now. They need the journal until then.
+    private readonly ConcurrentDictionary<Task, bool> _jobs = new();
+    private bool _isDisposed;
+    private readonly Readiness _readiness;
+    private HealthListener? _health;
 
     private TributaryServer(ServerOptions options, FolderLock folder, Journal journal, TimeProvider time, Action<ILoggingBuilder> logging)
     {
@@ -46,6 +56,7 @@ public sealed class TributaryServer : IAsyncDisposable
         _folder = folder;
         _time = time;
         Journal = journal;
+        _readiness = new Readiness(options, journal, () => Running);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -56,6 +67,11 @@ public sealed class TributaryServer : IAsyncDisposable
         builder.Services.AddLargeBlocks();
         builder.Services.AddRoutingCore();
         builder.Services.AddProblemDetails();
+        if (options.RequestsPerSecond is { } perSecond)
+        {
+            RequestLimits.Add(builder.Services, perSecond);
+        }
+
         logging(builder.Logging);
         _application = builder.Build();
         _application.UseExceptionHandler();
@@ -71,21 +87,28 @@ public sealed class TributaryServer : IAsyncDisposable
             SiteIdentity.UseTokens(_application, options);
         }
 
+        if (options.RequestsPerSecond is not null)
+        {
+            _application.UseRateLimiter();
+        }
+
         var presence = new SitePresence(time);
         presence.Use(_application);
-        BrowserRules.Use(_application);
-        RouteRoles.Use(_application);
+        Action<Party, string> refused = (party, path) => Queue?.Audit.Add(party.ToString(), "refused", path);
+        BrowserRules.Use(_application, refused);
+        RouteRoles.Use(_application, refused);
         StepFaults.Use(_application, this);
         InitialModelEndpoints.Use(_application);
         RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
+        HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
         if (options.Trust is { } trust)
         {
             ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
             Queue = new JobQueue(
-                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new InitialModels(options.Folder), presence, time, logger);
+                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new AuditLog(options.Folder, time, logger), new InitialModels(options.Folder), presence, time, logger);
             JobEndpoints.Map(_application, this, Queue, trust, time);
             DashboardEndpoints.Map(_application);
             InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
@@ -101,6 +124,9 @@ public sealed class TributaryServer : IAsyncDisposable
 
     /// <summary>The jobs that were submitted; null where it takes none.</summary>
     internal JobQueue? Queue { get; }
+
+    /// <summary>Who acts where the server does.</summary>
+    internal string Name => Options.Kit?.Party.ToString() ?? "server";
 
     internal Task StepOpened => _stepOpened.Next;
 
@@ -118,6 +144,7 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await server._application.StartAsync(cancellationToken);
+            server._health = options.HealthPort is { } port ? await HealthListener.StartAsync(port, server._readiness, logging, cancellationToken) : null;
             server.Queue?.Start();
             return server;
         }
@@ -172,15 +199,66 @@ public sealed class TributaryServer : IAsyncDisposable
             throw new ArgumentException(unfit, nameof(job));
         }
 
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _jobs[ended.Task] = true;
+        try
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _ending.Token);
+            return await RunAsync(job, signed, controller, initial, report, either.Token);
+        }
+        finally
+        {
+            _jobs.TryRemove(ended.Task, out _);
+            ended.SetResult();
+        }
+    }
+
+    /// <summary>Ends the jobs that run, which can be gone on with later, and waits for them.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
+        if (Queue is not null)
+        {
+            await Queue.DisposeAsync();
+        }
+
+        await _application.DisposeAsync();
+        await _ending.CancelAsync();
+        await Task.WhenAll(_jobs.Keys);
+        _ending.Dispose();
+        Journal.Dispose();
+        _folder.Dispose();
+    }
+
+    /// <summary>Whether a step waits for results, of a job that this server has not gone on with yet.</summary>
+    internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Steps.Open is null or { Count: 0 } && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
+
+    /// <summary>Every address it answers at.</summary>
+    internal IEnumerable<RouteEndpoint> Endpoints => _application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
+
+    internal JobRun? Find(string job) => _running.GetValueOrDefault(job);
+
+    internal JobFolder FolderOf(string job) => new(Options.Folder, job);
+
+    private async Task<JobRecord> RunAsync(
+        Job job, SignedJobDocument? signed, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    {
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set) { Signed = signed };
+        await using var run = new JobRun(job, initial, folder, Journal, _time, Report, _stepOpened.Set) { Signed = signed };
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");
         }
 
+        ServerTelemetry.CountJob(+1);
         try
         {
             await controller.RunAsync(run, cancellationToken);
@@ -195,31 +273,15 @@ public sealed class TributaryServer : IAsyncDisposable
         finally
         {
             _running.TryRemove(job.Name, out _);
+            ServerTelemetry.CountJob(-1);
         }
-    }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        if (Queue is not null)
+        void Report(JobEvent happened)
         {
-            await Queue.DisposeAsync();
+            ServerTelemetry.Observe(job, happened);
+            report(happened);
         }
-
-        await _application.DisposeAsync();
-        Journal.Dispose();
-        _folder.Dispose();
     }
-
-    /// <summary>Whether a step waits for results, of a job that this server has not gone on with yet.</summary>
-    internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Steps.Open is null or { Count: 0 } && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
-
-    /// <summary>Every address it answers at.</summary>
-    internal IEnumerable<RouteEndpoint> Endpoints => _application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
-
-    internal JobRun? Find(string job) => _running.GetValueOrDefault(job);
-
-    internal JobFolder FolderOf(string job) => new(Options.Folder, job);
 
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {

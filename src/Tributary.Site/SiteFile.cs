@@ -16,6 +16,9 @@ public sealed record SiteFile
     /// <summary>The model's checkpoint folder, with its tokenizer; null where it says none.</summary>
     public string? ModelFolder { get; init; }
 
+    /// <summary>The OpenTelemetry collector that the program around the agent is to send traces and metrics to; null where it says none.</summary>
+    public Uri? Telemetry { get; init; }
+
     /// <summary>Reads the configuration of a kit.</summary>
     /// <param name="kit">The site's kit, to whose folder paths are relative.</param>
     /// <exception cref="ProvisioningException">There is none.</exception>
@@ -37,7 +40,7 @@ public sealed record SiteFile
             Proxy = proxy,
         };
         options = options with { MessageBytesMax = map.Integer("message_bytes_max", 1, long.MaxValue) ?? options.MessageBytesMax };
-        var file = new SiteFile { Options = options, DataPath = ReadPath(map, "data", kit), ModelFolder = ReadPath(map, "model", kit) };
+        var file = new SiteFile { Options = options, DataPath = ReadPath(map, "data", kit), ModelFolder = ReadPath(map, "model", kit), Telemetry = TelemetryKey.Read(map) };
         map.RefuseOtherKeys();
         return errors.Count == 0 ? file : throw new YamlFileException(name, errors);
     }

@@ -14,10 +14,13 @@ internal static class CommandLine
             GenerateCommand.Create(),
             ModelCommand.Create(),
             ProvisionCommand.Create(),
+            PlanCommand.Create(),
             JobCommand.Create(),
             DashboardCommand.Create(),
             ServerCommand.Create(),
             SiteCommand.Create(),
+            DoctorCommand.Create(),
+            AuditCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);

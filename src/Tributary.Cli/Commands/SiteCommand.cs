@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using Tributary.Cli.Telemetry;
 using Tributary.Cli.Terminal;
 using Tributary.Provisioning;
 using Tributary.Site;
@@ -52,6 +53,7 @@ internal static partial class SiteCommand
             LogOldTls(logger);
         }
 
+        using TelemetryExport? telemetry = TelemetryExport.Start(kit.Party, file.Telemetry);
         using var trainer = new SiteTrainer(file);
         using var agent = new SiteAgent(options, trainer, time, new Random());
         try

@@ -67,6 +67,22 @@ internal static class KitTemplates
         # The largest message that it takes from a site, in bytes.
         message_bytes_max: 1_099_511_627_776
 
+        # The largest model that a job may start from, in bytes.
+        model_bytes_max: 1_099_511_627_776
+
+        # How many jobs run at once; the others wait for their turn.
+        jobs_max: 4
+
+        # How many requests in a second it answers one party. Beyond that a party is told to ask again later.
+        requests_per_second: 500
+
+        # A port on loopback that answers /healthz and /readyz without a certificate, for a service manager or a container on this machine.
+        # health_port: 8444
+
+        # An OpenTelemetry collector that traces and metrics are sent to (OTLP over HTTP).
+        # telemetry:
+        #   otlp: http://127.0.0.1:4318
+
         """;
 
     private static string Site(Party party, ProjectFile project) => $"""
@@ -90,6 +106,10 @@ internal static class KitTemplates
 
         # The largest message or model that it takes from the server, in bytes; a task with a larger one is refused.
         message_bytes_max: 1_099_511_627_776
+
+        # The site's own OpenTelemetry collector, which traces and metrics are sent to (OTLP over HTTP).
+        # telemetry:
+        #   otlp: http://127.0.0.1:4318
 
         """;
 

@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
 using Tributary.Provisioning;
 using Tributary.Server.Endpoints;
 
@@ -15,7 +16,9 @@ internal static class BrowserRules
         "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
     /// <summary>Refuses other sites' requests; after it is known who asks.</summary>
-    public static void Use(IApplicationBuilder application) => application.Use(async (context, next) =>
+    /// <param name="application">The server.</param>
+    /// <param name="refused">Told of each that is refused, with the address.</param>
+    public static void Use(IApplicationBuilder application, Action<Party, string> refused) => application.Use(async (context, next) =>
     {
         if (context.Party().Role is not (PartyRole.Admin or PartyRole.Viewer))
         {
@@ -32,6 +35,7 @@ internal static class BrowserRules
         headers.CacheControl = "no-store";
         if (OtherOrigin(context.Request) is { } other)
         {
+            refused(context.Party(), $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Trim('/')}, sent by {other}");
             await Problem.WriteAsync(
                 context, StatusCodes.Status403Forbidden, "from another site",
                 $"A browser sent this request for {other}. Only the dashboard's own page may change something here.");
