@@ -35,7 +35,7 @@ internal static class BrowserRules
         headers.CacheControl = "no-store";
         if (OtherOrigin(context.Request) is { } other)
         {
-            refused(context.Party(), $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Trim('/')}, sent by {other}");
+            refused(context.Party(), $"{context.Request.Method} {(context.GetEndpoint() as RouteEndpoint)?.RoutePattern.RawText?.Trim('/')}, from another site");
             await Problem.WriteAsync(
                 context, StatusCodes.Status403Forbidden, "from another site",
                 $"A browser sent this request for {other}. Only the dashboard's own page may change something here.");

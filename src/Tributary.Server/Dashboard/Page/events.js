@@ -1,6 +1,6 @@
 // What happened to a job: as it happens, and said to those who cannot see it.
 
-const eventsShown = 60, eventsWait = 25;
+const eventsShown = 30, eventsWait = 25;
 
 // What is worth interrupting somebody for, and what is a reason to look.
 const eventsSaid = new Set(['started', 'model-saved', 'site-left-out', 'task-retried', 'finished', 'failed', 'aborted', 'resumed']);

@@ -73,6 +73,7 @@ function showParts(job) {
   const busy = site => ['Waiting', 'Done'].includes(site.phase) ? 0 : 1;
   // With many of them, those that do something and those that something happened to.
   const shown = job.sites.length <= partsShown ? job.sites : [...job.sites].sort((a, b) => busy(b) - busy(a) || (b.note ? 1 : 0) - (a.note ? 1 : 0)).slice(0, partsShown);
+  byId('parts-table').classList.toggle('idle', !running);
   setHidden(byId('parts-more'), shown.length === job.sites.length);
   put(byId('parts-more'), `and ${count(job.sites.length - shown.length)} more sites, which are idle.`);
   keyed(byId('parts'), shown, site => site.site, makePart, (it, site) => {
