@@ -13,11 +13,11 @@ internal static class JobEventText
         switch (happened)
         {
             case StepOpened step:
-                log.Add(job, "step-opened", Text($"{step.Task}: a message of {step.MessageBytes} bytes is offered"), step.Round);
+                log.Add(job, "step-opened", Text($"{step.Task}: a message of {step.MessageBytes:N0} bytes is offered"), step.Round);
                 break;
             case ResultCounted result:
                 string loss = result.Metrics.TryGetValue(MetricNames.LocalLoss, out double local) ? Text($", loss {local:0.0000}") : string.Empty;
-                log.Add(job, "result", Text($"the result is there, {result.BytesUp} bytes{loss}"), result.Round, result.Site);
+                log.Add(job, "result", Text($"the result is there, {result.BytesUp:N0} bytes{loss}"), result.Round, result.Site);
                 break;
             case TaskRetried retried:
                 log.Add(job, "task-retried", $"it tries its task again, since {retried.Reason}", retried.Round, retried.Site);
