@@ -103,7 +103,9 @@ public sealed class TributaryServer : IAsyncDisposable
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
-        HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
+        RouteGroupBuilder everybody = _application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>());
+        HealthEndpoints.Map(everybody, _readiness);
+        ApiDocument.Map(everybody, () => Endpoints);
         if (options.Trust is { } trust)
         {
             ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();

@@ -29,10 +29,10 @@ internal static class DashboardEndpoints
     public static void Map(IEndpointRouteBuilder routes)
     {
         RouteGroupBuilder all = routes.MapGroup(string.Empty).ForRoles(PartyRole.Admin, PartyRole.Viewer);
-        all.MapGet("/", context => Page.Value.WriteAsync(context));
-        all.MapGet("assets/{name}", AssetAsync);
+        all.MapGet("/", context => Page.Value.WriteAsync(context)).WithSummary("The dashboard, for a browser");
+        all.MapGet("assets/{name}", AssetAsync).WithSummary("A file of the dashboard");
         all.MapGet(JobRoutes.Me, context => context.Response.WriteAsJsonAsync(
-            new PartyDocument(Party.Word(context.Party().Role), context.Party().Name), JobJson.Default.PartyDocument));
+            new PartyDocument(Party.Word(context.Party().Role), context.Party().Name), JobJson.Default.PartyDocument)).WithSummary("Who asks").WithDocuments(gives: JobJson.Default.PartyDocument);
     }
 
     private static Task AssetAsync(HttpContext context)

@@ -24,10 +24,10 @@ internal static class TaskEndpoints
 
     public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
     {
-        routes.MapGet(Routes.NextTask, context => NextAsync(context, server, time));
-        routes.MapPost(StepPattern + "/progress", context => ProgressAsync(context, server));
-        routes.MapPost(StepPattern + "/failure", context => FailureAsync(context, server));
-        routes.MapPost(StepPattern + "/result", context => ResultAsync(context, server));
+        routes.MapGet(Routes.NextTask, context => NextAsync(context, server, time)).WithSummary("The site's next task; with 'Prefer: wait=N' it waits for one, then 204").WithDocuments(gives: WireJson.Default.TaskDocument);
+        routes.MapPost(StepPattern + "/progress", context => ProgressAsync(context, server)).WithSummary("How far the site has come; also the sign that it lives").WithDocuments(WireJson.Default.TaskProgress);
+        routes.MapPost(StepPattern + "/failure", context => FailureAsync(context, server)).WithSummary("The site cannot do the task").WithDocuments(WireJson.Default.FailureDocument);
+        routes.MapPost(StepPattern + "/result", context => ResultAsync(context, server)).WithSummary("The site's result, whose message has been uploaded before").WithDocuments(WireJson.Default.ResultDocument);
     }
 
     /// <summary>The open step that a request's path names, if the site takes part in it.</summary>
