@@ -6,7 +6,7 @@ using System.Security.Cryptography.X509Certificates;
 using System.Text.Json;
 using Tributary.TestKit;
 
-namespace Tributary.EndToEnd;
+namespace Tributary.EndToEnd.Deployment;
 
 /// <summary>What somebody types who wants to look at the dashboard.</summary>
 public sealed class DashboardCommandTests : IDisposable
