@@ -24,6 +24,9 @@ internal static partial class SiteCommand
         start.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => StartAsync(parsed, cancellationToken)));
         return new Command("site", "A site, which trains on its own data")
         {
+            SiteJobsCommand.CreateList(),
+            SiteJobsCommand.CreateApprove(),
+            SiteJobsCommand.CreateRefuse(),
             start.WithExamples("site start --kit kits/sites/site-1", "site start --kit /opt/tributary/clinic-a --data records.jsonl --model models/llama", "site start --kit kits/sites/site-1 --json"),
         };
     }
@@ -35,7 +38,7 @@ internal static partial class SiteCommand
         using ILoggerFactory logging = LoggerFactory.Create(builder => DaemonLog.Configure(builder, parsed.GetValue(Json)));
         ILogger logger = logging.CreateLogger<SiteAgent>();
         DaemonLog.WarnOfEnd(logger, kit, time);
-        SiteFile file = SiteFile.Read(kit);
+        SiteFile file = SiteFile.Read(kit, time);
         file = file with
         {
             DataPath = parsed.GetValue(Data) ?? file.DataPath,
@@ -52,7 +55,7 @@ internal static partial class SiteCommand
             LogOldTls(logger);
         }
 
-        using var trainer = new SiteTrainer(file);
+        using var trainer = new SiteTrainer(file, time);
         using var agent = new SiteAgent(options, trainer, time, new Random());
         try
         {

@@ -280,8 +280,9 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
         void Report(JobEvent happened)
         {
+            string? before = happened is SiteProgressed site ? progress.Of(site.Site).Progress.Note : null;
             progress.Observe(happened);
-            JobEventText.Note(Events, job.Name, happened);
+            JobEventText.Note(Events, job.Name, happened, before);
         }
     }
 
