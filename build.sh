@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh build | test [PROJECT...] | format | bench [ARGS...]
+# build.sh build | test [PROJECT...] | pack [FOLDER] | format | bench [ARGS...]
 set -euo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
@@ -47,9 +47,19 @@ run_tests() {
   [ "$wrong" -eq 0 ] && [ "$passed" -gt 0 ]
 }
 
+# The libraries, the program as a .NET tool, and the Python module, as packages. Only what this run makes lies in the folder afterwards.
+pack() {
+  local folder=${1:-out/packages}
+  rm -f "$folder"/Tributary.*.nupkg "$folder"/Tributary.*.snupkg "$folder"/tributary-*.whl
+  dotnet pack Tributary.slnx -c Release -v quiet --nologo -o "$folder"
+  python3 python/build_wheel.py "$folder" >/dev/null
+  ls "$folder"
+}
+
 case "${1:-build}" in
   build) shift || true; build "$@" ;;
   test) shift; run_tests "$@" ;;
+  pack) shift; pack "$@" ;;
   format) dotnet format Tributary.slnx --no-restore ;;
   bench) shift; dotnet run -c Release --project bench/Tributary.Benchmarks -- "$@" ;;
   *) sed -n 2p "$0" | cut -c3-; exit 2 ;;

@@ -1,8 +1,8 @@
 namespace Tributary;
 
 /// <summary>
-/// Says of a full disk which folder it is, how much is needed and how much there is: the system says none of it. Compiled into the two
-/// rooms at the bottom that write files, neither of which knows the other.
+/// Says of a full disk which folder it is, how much is needed and how much there is: the system says none of it. Compiled into the
+/// rooms that write files, some of which do not know each other.
 /// </summary>
 internal static class FullDisk
 {

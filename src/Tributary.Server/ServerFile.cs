@@ -9,6 +9,9 @@ public static class ServerFile
 {
     private const string Any = "any";
 
+    // A message of 4 GB in a second is as many parts.
+    private const int RequestsPerSecond = 500;
+
     /// <summary>Reads the configuration of a kit.</summary>
     /// <param name="kit">The server's kit, to whose folder paths are relative.</param>
     /// <exception cref="ProvisioningException">There is none.</exception>
@@ -35,6 +38,13 @@ public static class ServerFile
         string folder = map.Text("folder") ?? map.Missing("folder", "where the journal, models and messages lie, such as 'data'");
         var options = new ServerOptions { Folder = Path.Combine(kit.Folder, folder), Port = (int)(port ?? 0), Address = number, Kit = kit };
         options = options with { MessageBytesMax = map.Integer("message_bytes_max", 1, long.MaxValue) ?? options.MessageBytesMax };
+        options = options with
+        {
+            ModelBytesMax = map.Integer("model_bytes_max", 1, long.MaxValue) ?? options.ModelBytesMax,
+            JobsMax = (int)(map.Integer("jobs_max", 1, 1000) ?? options.JobsMax),
+            RequestsPerSecond = (int)(map.Integer("requests_per_second", 1, 1_000_000) ?? RequestsPerSecond),
+            HealthPort = (int?)map.Integer("health_port", 1, IPEndPoint.MaxPort),
+        };
         map.RefuseOtherKeys();
         return errors.Count == 0 ? options : throw new YamlFileException(name, errors);
     }

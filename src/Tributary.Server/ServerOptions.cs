@@ -21,6 +21,9 @@ public sealed record ServerOptions
     /// <summary>The machine's address that it listens on with a kit; null for all. Without a kit it is loopback always.</summary>
     public IPAddress? Address { get; init; }
 
+    /// <summary>The loopback port on which it answers healthz and readyz without TLS, and nothing else; null for none.</summary>
+    public int? HealthPort { get; init; }
+
     /// <summary>
     /// What signatures of jobs are held against: it takes jobs from administrators then. Null where it is the kit's, or where jobs are run by
     /// <see cref="TributaryServer.RunJobAsync(Federation.Jobs.Job, Tensors.TensorSource, Action{Federation.Rounds.JobEvent}, CancellationToken)"/> alone.
@@ -48,6 +51,9 @@ public sealed record ServerOptions
 
     /// <summary>The largest message it takes from a site, in bytes.</summary>
     public long MessageBytesMax { get; init; } = 1L << 40;
+
+    /// <summary>How many requests in a second it answers one party; null for any number.</summary>
+    public int? RequestsPerSecond { get; init; }
 
     /// <summary>The longest that a request for a task waits for one.</summary>
     public TimeSpan LongPollMax { get; init; } = TimeSpan.FromSeconds(60);

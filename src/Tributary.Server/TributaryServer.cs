@@ -18,7 +18,9 @@ using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
+using Tributary.Server.Audit;
 using Tributary.Server.Endpoints;
+using Tributary.Server.Health;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Queue;
@@ -38,6 +40,8 @@ public sealed class TributaryServer : IAsyncDisposable
     // Jobs that ended without a word in the journal, as where its disk is full.
     private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
     private readonly Signal _stepOpened = new();
+    private readonly Readiness _readiness;
+    private HealthListener? _health;
 
     private TributaryServer(ServerOptions options, FolderLock folder, Journal journal, TimeProvider time, Action<ILoggingBuilder> logging)
     {
@@ -45,6 +49,7 @@ public sealed class TributaryServer : IAsyncDisposable
         _folder = folder;
         _time = time;
         Journal = journal;
+        _readiness = new Readiness(options, journal, () => Running);
 
         WebApplicationBuilder builder = WebApplication.CreateEmptyBuilder(new WebApplicationOptions());
         builder.WebHost.UseKestrelCore().ConfigureKestrel(kestrel =>
@@ -55,6 +60,11 @@ public sealed class TributaryServer : IAsyncDisposable
         builder.Services.AddLargeBlocks();
         builder.Services.AddRoutingCore();
         builder.Services.AddProblemDetails();
+        if (options.RequestsPerSecond is { } perSecond)
+        {
+            RequestLimits.Add(builder.Services, perSecond);
+        }
+
         logging(builder.Logging);
         _application = builder.Build();
         _application.UseExceptionHandler();
@@ -70,20 +80,26 @@ public sealed class TributaryServer : IAsyncDisposable
             SiteIdentity.UseTokens(_application, options);
         }
 
+        if (options.RequestsPerSecond is not null)
+        {
+            _application.UseRateLimiter();
+        }
+
         var presence = new SitePresence(time);
         presence.Use(_application);
-        RouteRoles.Use(_application);
+        RouteRoles.Use(_application, (party, path) => Queue?.Audit.Add(party.ToString(), "refused", path));
         StepFaults.Use(_application, this);
         InitialModelEndpoints.Use(_application);
         RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
+        HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
         if (options.Trust is { } trust)
         {
             ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
             Queue = new JobQueue(
-                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new InitialModels(options.Folder), presence, time, logger);
+                this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new AuditLog(options.Folder, time, logger), new InitialModels(options.Folder), presence, time, logger);
             JobEndpoints.Map(_application, this, Queue, trust, time);
             InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
         }
@@ -98,6 +114,9 @@ public sealed class TributaryServer : IAsyncDisposable
 
     /// <summary>The jobs that were submitted; null where it takes none.</summary>
     internal JobQueue? Queue { get; }
+
+    /// <summary>Who acts where the server does.</summary>
+    internal string Name => Options.Kit?.Party.ToString() ?? "server";
 
     internal Task StepOpened => _stepOpened.Next;
 
@@ -115,6 +134,7 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await server._application.StartAsync(cancellationToken);
+            server._health = options.HealthPort is { } port ? await HealthListener.StartAsync(port, server._readiness, logging, cancellationToken) : null;
             server.Queue?.Start();
             return server;
         }
@@ -198,6 +218,7 @@ public sealed class TributaryServer : IAsyncDisposable
     /// <inheritdoc/>
     public async ValueTask DisposeAsync()
     {
+        await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
         if (Queue is not null)
         {
             await Queue.DisposeAsync();

@@ -14,9 +14,11 @@ internal static class CommandLine
             GenerateCommand.Create(),
             ModelCommand.Create(),
             ProvisionCommand.Create(),
+            PlanCommand.Create(),
             JobCommand.Create(),
             ServerCommand.Create(),
             SiteCommand.Create(),
+            AuditCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);

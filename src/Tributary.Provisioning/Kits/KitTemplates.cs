@@ -67,6 +67,18 @@ internal static class KitTemplates
         # The largest message that it takes from a site, in bytes.
         message_bytes_max: 1_099_511_627_776
 
+        # The largest model that a job may start from, in bytes.
+        model_bytes_max: 1_099_511_627_776
+
+        # How many jobs run at once; the others wait for their turn.
+        jobs_max: 4
+
+        # How many requests in a second it answers one party. Beyond that a party is told to ask again later.
+        requests_per_second: 500
+
+        # A port on loopback that answers /healthz and /readyz without a certificate, for a service manager or a container on this machine.
+        # health_port: 8444
+
         """;
 
     private static string Site(Party party, ProjectFile project) => $$"""

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Tributary.Federation.Wire;
+using Tributary.Server.Identity;
 using Tributary.Server.Queue;
 using Tributary.Transport;
 
@@ -68,6 +69,7 @@ internal static class InitialModelEndpoints
             throw new OtherModelException($"What was uploaded as model {digest} is {made.Digest}. It was not kept.");
         }
 
+        queue.Audit.Add(context.Party().ToString(), "model-uploaded", string.Empty, digest);
         queue.ModelArrived(digest);
         return ValueTask.CompletedTask;
     }

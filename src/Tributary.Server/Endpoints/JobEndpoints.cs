@@ -147,7 +147,7 @@ internal static class JobEndpoints
 
     private static async Task DeleteAsync(HttpContext context, JobQueue queue, Submission job)
     {
-        if (!queue.Delete(job.Name))
+        if (!queue.Delete(job.Name, context.Party().ToString()))
         {
             await Problem.WriteAsync(context, StatusCodes.Status409Conflict, "the job has not ended", $"Job '{job.Name}' has not ended; end it first with 'job abort'.");
             return;
@@ -177,6 +177,14 @@ internal static class JobEndpoints
         }
 
         string path = wanted == 0 ? queue.Models.FileOf(job.Statement.Model.Digest) : server.FolderOf(name).Model(wanted);
+        // A fetch is noted once: where it takes the first bytes.
+        HttpRequest asked = context.Request;
+        if (HttpMethods.IsGet(asked.Method) && !asked.Path.Value!.EndsWith("/descriptor", StringComparison.Ordinal)
+            && (asked.Headers.Range.Count == 0 || asked.Headers.Range.ToString().StartsWith("bytes=0-", StringComparison.Ordinal)))
+        {
+            queue.Audit.Add(context.Party().ToString(), "model-fetched", name, $"round {wanted}");
+        }
+
         return queue.Offered.Offer($"{name}-round-{wanted:D5}", path);
     }
 }

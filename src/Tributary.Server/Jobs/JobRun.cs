@@ -53,6 +53,9 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
 
     public override GlobalModel Latest { get; }
 
+    /// <summary>The bytes of a global model as it is stored, without its header.</summary>
+    public long ModelBytes => Latest.Weights.Manifest.ByteLength;
+
     /// <summary>The job as its submitter signed it; null where nobody did.</summary>
     public SignedJobDocument? Signed { get; init; }
 

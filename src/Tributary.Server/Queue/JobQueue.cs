@@ -1,10 +1,13 @@
 using System.Collections.Concurrent;
 using Microsoft.Extensions.Logging;
 using Tributary.Federation.Jobs;
+using Tributary.Federation.Planning;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
+using Tributary.Server.Audit;
 using Tributary.Server.Storage;
+using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 
 namespace Tributary.Server.Queue;
@@ -22,14 +25,17 @@ internal sealed partial class JobQueue : IAsyncDisposable
     private readonly TimeProvider _time;
     private readonly ILogger _logger;
     private readonly ConcurrentDictionary<string, ActiveJob> _active = new(StringComparer.Ordinal);
+    private readonly ConcurrentDictionary<string, JobPlan> _plans = new(StringComparer.Ordinal);
     private readonly ConcurrentDictionary<string, string> _waiting = new(StringComparer.Ordinal);
     private readonly Lock _moves = new();
     private readonly CancellationTokenSource _stop = new();
     private readonly Signal _changed = new();
     private Task _loop = Task.CompletedTask;
 
-    public JobQueue(TributaryServer server, Submissions submissions, EventLog events, InitialModels models, SitePresence sites, TimeProvider time, ILogger logger)
+    public JobQueue(
+        TributaryServer server, Submissions submissions, EventLog events, AuditLog audit, InitialModels models, SitePresence sites, TimeProvider time, ILogger logger)
     {
+        Audit = audit;
         _server = server;
         Submissions = submissions;
         Events = events;
@@ -42,6 +48,8 @@ internal sealed partial class JobQueue : IAsyncDisposable
     public Submissions Submissions { get; }
 
     public EventLog Events { get; }
+
+    public AuditLog Audit { get; }
 
     public InitialModels Models { get; }
 
@@ -65,6 +73,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
         {
             if (Events.After(added.Name, 0).Count == 0)
             {
+                Audit.Add(submitter, "job-submitted", added.Name, added.Digest);
                 Events.Add(added.Name, "submitted", $"submitted by {submitter}, {added.Digest}");
             }
 
@@ -103,6 +112,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
                 return false;
             }
 
+            Audit.Add(by, "job-aborted", job);
             Events.Add(job, "aborted", reason);
             active = _active.GetValueOrDefault(job);
             if (active is null)
@@ -129,6 +139,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
             return false;
         }
 
+        Audit.Add(by, "job-resumed", job);
         Events.Add(job, "resumed", $"resumed by {by}");
         _changed.Set();
         return true;
@@ -136,7 +147,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
     /// <summary>Removes a job that has ended, with its models and all that is recorded of it.</summary>
     /// <returns>False where it has not ended.</returns>
-    public bool Delete(string job)
+    public bool Delete(string job, string by)
     {
         lock (_moves)
         {
@@ -144,6 +155,8 @@ internal sealed partial class JobQueue : IAsyncDisposable
             {
                 return false;
             }
+
+            Audit.Add(by, "job-deleted", job);
 
             // The rows last: a deletion that was cut short can be asked for again.
             JobFolder folder = _server.FolderOf(job);
@@ -167,6 +180,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
         await Task.WhenAll(_active.Values.Select(active => active.Ended));
         Offered.Dispose();
         Models.Dispose();
+        Audit.Dispose();
         _stop.Dispose();
     }
 
@@ -202,13 +216,26 @@ internal sealed partial class JobQueue : IAsyncDisposable
                 continue;
             }
 
-            if (WaitsFor(job) is { } reason)
+            string? reason;
+            try
+            {
+                reason = WaitsFor(job);
+            }
+            catch (Exception e) when (e is TensorFormatException or JobFailedException)
+            {
+                // What was signed and uploaded is no model: no waiting mends that.
+                End(job, JobState.Failed, $"the model that it starts from: {e.Message}");
+                continue;
+            }
+
+            if (reason is not null)
             {
                 _waiting[job.Name] = reason;
                 continue;
             }
 
             _waiting.TryRemove(job.Name, out _);
+            _plans.TryRemove(job.Name, out _);
             Begin(job);
         }
     }
@@ -226,15 +253,40 @@ internal sealed partial class JobQueue : IAsyncDisposable
             return null;
         }
 
+        if (Needs(job) is { } lack)
+        {
+            return lack;
+        }
+
         string[] gone = [.. job.Job.Sites.Where(site => !Sites.IsThere(site))];
         int needed = job.Job.MinSites ?? job.Job.Sites.Count;
         return job.Job.Sites.Count - gone.Length >= needed ? null : $"not connected: {string.Join(", ", gone)}";
+    }
+
+    /// <summary>What of the machine a job would need and there is not.</summary>
+    private string? Needs(Submission job)
+    {
+        JobPlan plan = _plans.GetOrAdd(job.Name, _ =>
+        {
+            using SafetensorsFile model = SafetensorsFile.Open(Models.FileOf(job.Statement.Model.Digest));
+            return JobPlan.Of(job.Job, model.Manifest);
+        });
+        if (FullDisk.FreeAt(Path.Combine(_server.Options.Folder, "any")) is { } free && free < plan.ServerDisk)
+        {
+            return $"the server's disk has {free} bytes free, and the job needs about {plan.ServerDisk}";
+        }
+
+        long memory = GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
+        return memory < plan.StreamedUnit
+            ? $"the server has {memory} bytes of memory, and the job's {job.Job.Streaming.ToString().ToLowerInvariant()} streaming holds {plan.StreamedUnit} at once; with file streaming it holds next to nothing"
+            : null;
     }
 
     private void Begin(Submission job)
     {
         string how = job.State == JobState.Running ? "gone on with after the server was started again" : job.Run == 1 ? "begun" : $"begun, run {job.Run}";
         Submissions.Advance(job.Name, job.Run, JobState.Running, null);
+        Audit.Add(_server.Name, "job-started", job.Name, job.Digest);
         Events.Add(job.Name, "started", how);
         LogBegun(_logger, job.Name, job.Submitter);
         var progress = new JobProgress(_time);
@@ -280,6 +332,11 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
         void Report(JobEvent happened)
         {
+            if (happened is ResultCounted result)
+            {
+                Audit.Add($"site/{result.Site}", "result-sent", job.Name, $"round {result.Round}");
+            }
+
             string? before = happened is SiteProgressed site ? progress.Of(site.Site).Progress.Note : null;
             progress.Observe(happened);
             JobEventText.Note(Events, job.Name, happened, before);
@@ -292,6 +349,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
         {
             if (Submissions.Advance(job.Name, job.Run, state, reason))
             {
+                Audit.Add(_server.Name, state == JobState.Finished ? "job-finished" : "job-failed", job.Name, reason);
                 Events.Add(job.Name, state == JobState.Finished ? "finished" : "failed", reason ?? "finished");
             }
         }

@@ -33,6 +33,7 @@ public sealed class Journal : IDisposable
         CREATE TABLE IF NOT EXISTS models (
             job TEXT NOT NULL, round INTEGER NOT NULL, saved INTEGER NOT NULL, merge_seconds REAL NOT NULL, loss REAL,
             PRIMARY KEY (job, round)) STRICT;
+        CREATE TABLE IF NOT EXISTS probes (id INTEGER PRIMARY KEY, at INTEGER NOT NULL) STRICT;
         """;
 
     private readonly TimeProvider _time;
@@ -59,6 +60,9 @@ public sealed class Journal : IDisposable
 
     /// <inheritdoc/>
     public void Dispose() => Database.Dispose();
+
+    /// <summary>Writes something, durably, to see whether that can be done.</summary>
+    public void Probe() => Database.Execute("INSERT OR REPLACE INTO probes VALUES (1, $now)", ("$now", Now()));
 
     /// <summary>Notes a job, or finds it as it was noted before.</summary>
     /// <exception cref="InvalidOperationException">A job of that name is another job.</exception>

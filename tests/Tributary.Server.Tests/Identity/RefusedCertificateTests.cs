@@ -19,6 +19,8 @@ public sealed partial class RefusedCertificateTests
     /// <summary>Every address, and the roles that it is for.</summary>
     private static readonly Dictionary<string, string> Rules = new(StringComparer.Ordinal)
     {
+        ["GET healthz"] = "site admin viewer server",
+        ["GET readyz"] = "site admin viewer server",
         ["GET v1/tasks/next"] = "site",
         [$"POST {Step}/progress"] = "site",
         [$"POST {Step}/failure"] = "site",

@@ -1,0 +1,52 @@
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Planning;
+using Tributary.Federation.Tasks;
+using Tributary.Server.Tests.Harness;
+using Tributary.TestKit;
+
+namespace Tributary.Server.Tests.Queue;
+
+/// <summary>What is foreseen of a job is what it then moves, to the byte. An administrator who plans a line or a disk by it would be misled otherwise.</summary>
+public sealed class JobPlanTests
+{
+    private static CancellationToken Cancel => TestContext.Current.CancellationToken;
+
+    [Theory]
+    [InlineData("fedavg", Exchange.Delta, "nf4", null)]
+    [InlineData("fedavg", Exchange.Weights, "int8", null)]
+    [InlineData("fedavg", Exchange.Delta, "fp32", 1)]
+    [InlineData("fedavg", Exchange.Delta, "int8", 2)]
+    [InlineData("scaffold", Exchange.Delta, "fp32", null)]
+    [InlineData("cyclic", Exchange.Delta, "int8", null)]
+    [InlineData("cyclic", Exchange.Weights, "fp16", null)]
+    [InlineData("evaluate", Exchange.Delta, "nf4", null)]
+    [InlineData("cross_site_evaluation", Exchange.Delta, "nf4", null)]
+    public async Task A_job_moves_what_was_foreseen(string workflow, Exchange exchange, string precision, int? sample)
+    {
+        using MemorySource initial = Models.Gaussian();
+        await using TestServer server = await TestServer.StartAsync();
+        Job job = Models.Job("demo", "a", "b", "c") with
+        {
+            Workflow = workflow,
+            Exchange = exchange,
+            Precision = new JobPrecision(precision, precision),
+            Sample = sample is { } number ? new JobSample(number, null) : null,
+        };
+        JobPlan plan = JobPlan.Of(job, initial.Manifest);
+
+        await using RunningAgent a = server.Agent("a", new AddingExecutor(1 / 64f, 1));
+        await using RunningAgent b = server.Agent("b", new AddingExecutor(1 / 32f, 1));
+        await using RunningAgent c = server.Agent("c", new AddingExecutor(1 / 16f, 1));
+        JobRecord record = await server.Server.RunJobAsync(job, initial, static _ => { }, Cancel);
+        foreach (RoundPlan round in plan.Rounds)
+        {
+            ResultRowSum(record, round.Round, MetricNames.BytesDown).ShouldBe(round.Down, $"down in round {round.Round}");
+            ResultRowSum(record, round.Round, MetricNames.BytesUp).ShouldBe(round.Up, $"up in round {round.Round}");
+        }
+
+        record.Results.Max(result => result.Round).ShouldBe(plan.Rounds[^1].Round);
+    }
+
+    private static long ResultRowSum(JobRecord record, int round, string metric) =>
+        record.Results.Where(result => result.Round == round).Sum(result => (long)result.Metrics.GetValueOrDefault(metric));
+}
