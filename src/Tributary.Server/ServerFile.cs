@@ -44,6 +44,7 @@ public static class ServerFile
             JobsMax = (int)(map.Integer("jobs_max", 1, 1000) ?? options.JobsMax),
             RequestsPerSecond = (int)(map.Integer("requests_per_second", 1, 1_000_000) ?? RequestsPerSecond),
             HealthPort = (int?)map.Integer("health_port", 1, IPEndPoint.MaxPort),
+            Telemetry = TelemetryKey.Read(map),
         };
         map.RefuseOtherKeys();
         return errors.Count == 0 ? options : throw new YamlFileException(name, errors);

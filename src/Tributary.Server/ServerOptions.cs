@@ -40,6 +40,9 @@ public sealed record ServerOptions
     /// <summary>The largest model that a job may start from, in bytes.</summary>
     public long ModelBytesMax { get; init; } = 1L << 40;
 
+    /// <summary>The OpenTelemetry collector that the program around the server is to send traces and metrics to; null where its configuration says none.</summary>
+    public Uri? Telemetry { get; init; }
+
     /// <summary>The sites it knows without a kit: each site's name by the bearer token that it shows.</summary>
     public IReadOnlyDictionary<string, string> SiteByToken { get; init; } = new Dictionary<string, string>();
 

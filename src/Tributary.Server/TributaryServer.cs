@@ -25,6 +25,7 @@ using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Server.Queue;
 using Tributary.Server.Storage;
+using Tributary.Server.Telemetry;
 using Tributary.Tensors;
 using Tributary.Transport;
 
@@ -40,6 +41,11 @@ public sealed class TributaryServer : IAsyncDisposable
     // Jobs that ended without a word in the journal, as where its disk is full.
     private readonly ConcurrentDictionary<string, bool> _ended = new(StringComparer.Ordinal);
     private readonly Signal _stepOpened = new();
+    private readonly CancellationTokenSource _ending = new();
+
+    // Ends of the jobs that run now. They need the journal until then.
+    private readonly ConcurrentDictionary<Task, bool> _jobs = new();
+    private bool _isDisposed;
     private readonly Readiness _readiness;
     private HealthListener? _health;
 
@@ -189,15 +195,66 @@ public sealed class TributaryServer : IAsyncDisposable
             throw new ArgumentException(unfit, nameof(job));
         }
 
+        var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);
+        _jobs[ended.Task] = true;
+        try
+        {
+            using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, _ending.Token);
+            return await RunAsync(job, signed, controller, initial, report, either.Token);
+        }
+        finally
+        {
+            _jobs.TryRemove(ended.Task, out _);
+            ended.SetResult();
+        }
+    }
+
+    /// <summary>Ends the jobs that run, which can be gone on with later, and waits for them.</summary>
+    public async ValueTask DisposeAsync()
+    {
+        if (_isDisposed)
+        {
+            return;
+        }
+
+        _isDisposed = true;
+        await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
+        if (Queue is not null)
+        {
+            await Queue.DisposeAsync();
+        }
+
+        await _application.DisposeAsync();
+        await _ending.CancelAsync();
+        await Task.WhenAll(_jobs.Keys);
+        _ending.Dispose();
+        Journal.Dispose();
+        _folder.Dispose();
+    }
+
+    /// <summary>Whether a step waits for results, of a job that this server has not gone on with yet.</summary>
+    internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Steps.Open is null or { Count: 0 } && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
+
+    /// <summary>Every address it answers at.</summary>
+    internal IEnumerable<RouteEndpoint> Endpoints => _application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
+
+    internal JobRun? Find(string job) => _running.GetValueOrDefault(job);
+
+    internal JobFolder FolderOf(string job) => new(Options.Folder, job);
+
+    private async Task<JobRecord> RunAsync(
+        Job job, SignedJobDocument? signed, Controller controller, TensorSource initial, Action<JobEvent> report, CancellationToken cancellationToken)
+    {
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        await using var run = new JobRun(job, initial, folder, Journal, _time, report, _stepOpened.Set) { Signed = signed };
+        await using var run = new JobRun(job, initial, folder, Journal, _time, Report, _stepOpened.Set) { Signed = signed };
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");
         }
 
+        ServerTelemetry.CountJob(+1);
         try
         {
             await controller.RunAsync(run, cancellationToken);
@@ -212,32 +269,15 @@ public sealed class TributaryServer : IAsyncDisposable
         finally
         {
             _running.TryRemove(job.Name, out _);
+            ServerTelemetry.CountJob(-1);
         }
-    }
 
-    /// <inheritdoc/>
-    public async ValueTask DisposeAsync()
-    {
-        await (_health?.DisposeAsync() ?? ValueTask.CompletedTask);
-        if (Queue is not null)
+        void Report(JobEvent happened)
         {
-            await Queue.DisposeAsync();
+            ServerTelemetry.Observe(job, happened);
+            report(happened);
         }
-
-        await _application.DisposeAsync();
-        Journal.Dispose();
-        _folder.Dispose();
     }
-
-    /// <summary>Whether a step waits for results, of a job that this server has not gone on with yet.</summary>
-    internal bool IsStepAhead(string job, int round, int step) => Find(job)?.Steps.Open is null or { Count: 0 } && !_ended.ContainsKey(job) && Journal.IsStepOpen(job, round, step);
-
-    /// <summary>Every address it answers at.</summary>
-    internal IEnumerable<RouteEndpoint> Endpoints => _application.Services.GetRequiredService<EndpointDataSource>().Endpoints.OfType<RouteEndpoint>();
-
-    internal JobRun? Find(string job) => _running.GetValueOrDefault(job);
-
-    internal JobFolder FolderOf(string job) => new(Options.Folder, job);
 
     private static void Listen(KestrelServerOptions kestrel, ServerOptions options)
     {

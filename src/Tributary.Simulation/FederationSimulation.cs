@@ -10,6 +10,7 @@ using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server;
+using Tributary.Server.TensorBoard;
 using Tributary.Simulation.Reports;
 using Tributary.Simulation.Sites;
 using Tributary.Site;
@@ -124,7 +125,15 @@ public sealed class FederationSimulation : IDisposable
         DateTimeOffset started = _time.GetUtcNow();
         long start = Stopwatch.GetTimestamp();
         using var metrics = new MetricsFile(_folder.Metrics, _time);
-        JobRecord record = await RunJobAsync(happened => { metrics.Write(happened); report(happened); }, cancellationToken);
+        using var curves = new TensorBoardLog(_folder.TensorBoard, _time);
+        JobRecord record = await RunJobAsync(
+            happened =>
+            {
+                metrics.Write(happened);
+                curves.Write(happened);
+                report(happened);
+            },
+            cancellationToken);
         RunFolder.Export(_folder.Model, target => _model.Export(record.LastModel, _folder.InitialAdapters, target, cancellationToken));
         RunFolder.Export(_folder.BestModel, target => _model.Export(record.BestModel, _folder.InitialAdapters, target, cancellationToken));
 

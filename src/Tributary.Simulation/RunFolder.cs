@@ -19,6 +19,9 @@ internal sealed class RunFolder
 
     public string Metrics => Path.Combine(_root, "metrics.jsonl");
 
+    /// <summary>The curves of the run, for TensorBoard.</summary>
+    public string TensorBoard => Path.Combine(_root, "tensorboard");
+
     public string Model => Path.Combine(_root, "model");
 
     public string BestModel => Path.Combine(_root, "best");

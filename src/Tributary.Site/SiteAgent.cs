@@ -11,6 +11,7 @@ using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Site.Rules;
+using Tributary.Site.Telemetry;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 using Tributary.Transport;
@@ -149,6 +150,7 @@ public sealed partial class SiteAgent : IDisposable
 
     private async Task DoAsync(TaskDocument task, CancellationToken cancellationToken)
     {
+        using TracedOperation span = SiteTelemetry.BeginTask(task, _options.Name);
         await using var progress = new ProgressReporter(_server, task, _options.ProgressInterval, _time, cancellationToken);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, progress.StepGone);
         try
@@ -168,6 +170,7 @@ public sealed partial class SiteAgent : IDisposable
         {
             cancellationToken.ThrowIfCancellationRequested();
             LogFailed(_options.Logger, task.Name, task.Round, task.Job.Name, e.Message);
+            span.Fail(e);
             await ReportFailureAsync(task, e, cancellationToken);
         }
     }
@@ -204,11 +207,8 @@ public sealed partial class SiteAgent : IDisposable
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
         string inbox = _inbox.Open(task);
         long start = Stopwatch.GetTimestamp();
-        (string message, long bytesDown) = await FetchAsync(task, inbox, progress, cancellationToken);
-        metrics[MetricNames.BytesDown] = bytesDown;
-        string modelDigest = task.Message.Meaning.ModelDigest(message);
-
-        using var received = MessageFile.Open(Receive(task, modelDigest, inbox, cancellationToken));
+        (string modelDigest, string path, metrics[MetricNames.BytesDown]) = await DownloadAsync(task, inbox, progress, cancellationToken);
+        using var received = MessageFile.Open(path);
         using TensorSource model = Decode(task.Job, received);
         long parameters = JoinedSource.ModelOf(model, Scaffold.ControlPrefix).Manifest.ElementCount;
         if (_options.Rules.RefuseModel(task.Job.Name, parameters) is { } tooLarge)
@@ -219,7 +219,7 @@ public sealed partial class SiteAgent : IDisposable
         metrics[MetricNames.DownloadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         var data = new TaskData(task.Name, task.Job, task.Round, task.Step, model);
-        TaskResult result = await _executor.ExecuteAsync(data, progress, cancellationToken);
+        TaskResult result = await ExecuteAsync(task, data, progress, cancellationToken);
         foreach ((string name, double value) in result.Metrics)
         {
             if (!double.IsFinite(value))
@@ -244,6 +244,23 @@ public sealed partial class SiteAgent : IDisposable
         metrics[MetricNames.UploadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
         var document = new ResultDocument(task.Attempt, result.Samples, metrics, digest, meaning);
         await _patience.TryAsync(token => _server.SendResultAsync(task, document, token), cancellationToken);
+    }
+
+    /// <summary>Gives the digest of the model that the message makes, where that lies, and the bytes that moved.</summary>
+    private async Task<(string Digest, string Path, long Bytes)> DownloadAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    {
+        using TracedOperation span = SiteTelemetry.BeginDownload(task, _options.Name);
+        (string message, long bytes) = await FetchAsync(task, inbox, progress, cancellationToken);
+        string modelDigest = task.Message.Meaning.ModelDigest(message);
+        return (modelDigest, Receive(task, modelDigest, inbox, cancellationToken), bytes);
+    }
+
+    private async Task<TaskResult> ExecuteAsync(TaskDocument task, TaskData data, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    {
+        using TracedOperation span = SiteTelemetry.BeginTrain(task, _options.Name);
+        TaskResult result = await _executor.ExecuteAsync(data, progress, cancellationToken);
+        SiteTelemetry.CountTokens(task, _options.Name, result);
+        return result;
     }
 
     private static TensorSource Decode(Job job, MessageFile message) => FilterPipeline.For(FilterPoint.TaskDataIn, job.Precision).Apply(message);
@@ -350,6 +367,7 @@ public sealed partial class SiteAgent : IDisposable
     private async Task<TransferResult> SendAsync(
         TaskDocument task, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
+        using TracedOperation span = SiteTelemetry.BeginUpload(task, _options.Name);
         RequireSameTensors(received, trained);
         (trained, received) = (TrainedTensors.Of(trained, task.Job.Train), TrainedTensors.Of(received, task.Job.Train));
         CheckExcluded(task, received.Manifest);

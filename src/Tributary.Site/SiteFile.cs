@@ -32,6 +32,9 @@ public sealed record SiteFile
     /// <summary>The model's checkpoint folder, with its tokenizer; null where it says none.</summary>
     public string? ModelFolder { get; init; }
 
+    /// <summary>The OpenTelemetry collector that the program around the agent is to send traces and metrics to; null where it says none.</summary>
+    public Uri? Telemetry { get; init; }
+
     /// <summary>Reads the configuration of a kit.</summary>
     /// <param name="kit">The site's kit, to whose folder paths are relative.</param>
     /// <param name="time">The clock that hours and bandwidths are of.</param>
@@ -57,7 +60,7 @@ public sealed record SiteFile
             Transfers = SiteFileRules.ReadBandwidth(map.Map("bandwidth"), time),
         };
         options = options with { MessageBytesMax = map.Bytes("message_bytes_max", 1) ?? options.MessageBytesMax };
-        var file = new SiteFile { Options = options, DataPath = ReadPath(map, "data", kit), ModelFolder = ReadPath(map, "model", kit) };
+        var file = new SiteFile { Options = options, DataPath = ReadPath(map, "data", kit), ModelFolder = ReadPath(map, "model", kit), Telemetry = TelemetryKey.Read(map) };
         file = SiteFileTrainers.Read(map.Map("trainers"), file, kit);
         map.RefuseOtherKeys();
         return errors.Count == 0 ? file : throw new YamlFileException(name, errors);

@@ -18,6 +18,7 @@ internal static class CommandLine
             JobCommand.Create(),
             ServerCommand.Create(),
             SiteCommand.Create(),
+            DoctorCommand.Create(),
             AuditCommand.Create(),
             BenchCommand.Create(),
         };

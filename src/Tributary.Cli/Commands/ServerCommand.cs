@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using Tributary.Cli.Telemetry;
 using Tributary.Cli.Terminal;
 using Tributary.Provisioning;
 using Tributary.Server;
@@ -37,6 +38,7 @@ internal static partial class ServerCommand
         using ILoggerFactory logging = LoggerFactory.Create(builder => DaemonLog.Configure(builder, json));
         ILogger logger = logging.CreateLogger<TributaryServer>();
         DaemonLog.WarnOfEnd(logger, kit, time);
+        using TelemetryExport? telemetry = TelemetryExport.Start(kit.Party, options.Telemetry);
         await using TributaryServer server = await TributaryServer.StartAsync(options, time, builder => DaemonLog.Configure(builder, json), cancellationToken);
         LogListening(logger, kit.Party, server.Address, options.Kit is null ? "without TLS" : TlsVersion.Has13 ? "TLS 1.3" : "TLS 1.2", Path.GetFullPath(options.Folder));
         var ended = new TaskCompletionSource(TaskCreationOptions.RunContinuationsAsynchronously);

@@ -1,5 +1,6 @@
 using System.CommandLine;
 using Microsoft.Extensions.Logging;
+using Tributary.Cli.Telemetry;
 using Tributary.Cli.Terminal;
 using Tributary.Provisioning;
 using Tributary.Site;
@@ -55,6 +56,7 @@ internal static partial class SiteCommand
             LogOldTls(logger);
         }
 
+        using TelemetryExport? telemetry = TelemetryExport.Start(kit.Party, file.Telemetry);
         using var trainer = new SiteTrainer(file, time);
         using var agent = new SiteAgent(options, trainer, time, new Random());
         try

@@ -79,6 +79,10 @@ internal static class KitTemplates
         # A port on loopback that answers /healthz and /readyz without a certificate, for a service manager or a container on this machine.
         # health_port: 8444
 
+        # An OpenTelemetry collector that traces and metrics are sent to (OTLP over HTTP).
+        # telemetry:
+        #   otlp: http://127.0.0.1:4318
+
         """;
 
     private static string Site(Party party, ProjectFile project) => $$"""
@@ -141,6 +145,10 @@ internal static class KitTemplates
 
         # What its transfers may take of the line, all of them together.
         # bandwidth: { down: 10 MB/s, up: 2 MB/s }
+
+        # The site's own OpenTelemetry collector, which traces and metrics are sent to (OTLP over HTTP).
+        # telemetry:
+        #   otlp: http://127.0.0.1:4318
 
         """;
 

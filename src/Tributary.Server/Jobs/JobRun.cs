@@ -9,6 +9,7 @@ using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server.Storage;
+using Tributary.Server.Telemetry;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 using Tributary.Transport;
@@ -28,6 +29,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     private readonly TensorSource _initial;
     private readonly FilterPipeline _resultIn;
     private readonly ResultCheck _check;
+    private readonly RoundTrace _trace;
     private readonly List<IDisposable> _opened = [];
     private readonly Dictionary<(int Round, string Name), SafetensorsFile> _kept = [];
     private SafetensorsFile? _model;
@@ -43,6 +45,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         Steps = new StepCollector(job, folder, journal, _broadcast, time, report) { StepOpened = stepOpened };
         _broadcast.IsOpen = row => Steps.IsOpen(row.Round, row.Step);
         _resultIn = FilterPipeline.For(FilterPoint.TaskResultIn, job.Precision);
+        _trace = new RoundTrace(job);
         _check = new ResultCheck(job, folder, _resultIn);
         _journal.AddModel(job.Name, 0, 0);
         int latest = _journal.Models(job.Name)[^1].Round;
@@ -96,6 +99,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         {
             _report(new MergeStarted(round));
             long start = Stopwatch.GetTimestamp();
+            using TracedOperation merge = _trace.BeginMerge(round);
             Write(round, "merge", weights, _folder.Model(round), cancellationToken);
             _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
             _report(new ModelSaved(round));
@@ -104,6 +108,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         CloseOpened();
         GlobalModel model = OpenModel(round);
         ClearUsed(round);
+        _trace.Dispose();
         return Task.FromResult(model);
     }
 
@@ -130,6 +135,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     public async ValueTask DisposeAsync()
     {
         await Steps.DisposeAsync();
+        _trace.Dispose();
         CloseOpened();
         _model?.Dispose();
         foreach (SafetensorsFile kept in _kept.Values)
@@ -147,12 +153,14 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         StepRow? row = _journal.Steps(Job.Name).FirstOrDefault(row => row.Round == request.Round && row.Step == request.Step);
         if (row?.Closed is null)
         {
+            using TracedOperation step = _trace.BeginStep(request);
             try
             {
                 await collect(row);
             }
             catch (Exception e) when (e is QuorumLostException or StepBrokenException or TensorFormatException || IsDiskFault(e))
             {
+                step.Fail(e);
                 throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
             }
         }

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Wire;
@@ -20,6 +21,9 @@ internal sealed class OpenStep(
     private readonly Task<Task<Exception>> _broken =
         Task.WhenAny<Exception>(baseModel is var (offered, _) ? [message.Object.Broken, offered.Broken] : [message.Object.Broken]);
 
+    // Sites' spans belong to the step's, in which it is made.
+    private readonly string? _trace = Activity.Current?.Id;
+
     public TaskRequest Request => request;
 
     public string Name => request.Task;
@@ -35,7 +39,8 @@ internal sealed class OpenStep(
 
     /// <summary>The task as it is handed to a site, each time as a new attempt, also after a restart.</summary>
     public TaskDocument TaskFor(string site) => new(
-        job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message.Document, baseModel?.Document, Math.Max(1, ConnectionsMax / job.Sites.Count));
+        job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message.Document, baseModel?.Document, Math.Max(1, ConnectionsMax / job.Sites.Count),
+        Traceparent: _trace);
 
     public int Attempts(string site) => journal.Attempts(job.Name, Round, Step, site);
 

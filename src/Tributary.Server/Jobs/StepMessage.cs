@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Wire;
+using Tributary.Server.Telemetry;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 using Tributary.Transport;
@@ -111,6 +112,7 @@ internal sealed class StepMessage : IAsyncDisposable
     private void Encode(SafetensorsWriter plan, StagedFile file, CancellationToken cancellationToken)
     {
         long start = Stopwatch.GetTimestamp();
+        using TracedOperation span = ServerTelemetry.BeginEncode();
         try
         {
             plan.WriteTo(file.Write, cancellationToken);

@@ -7,6 +7,7 @@ using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server.Audit;
 using Tributary.Server.Storage;
+using Tributary.Server.TensorBoard;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
 
@@ -303,8 +304,9 @@ internal sealed partial class JobQueue : IAsyncDisposable
         await noted;
         try
         {
+            using var curves = new TensorBoardLog(_server.FolderOf(job.Name).TensorBoard, _time);
             using SafetensorsFile initial = SafetensorsFile.Open(Models.FileOf(job.Statement.Model.Digest));
-            await _server.RunJobAsync(job.Job, job.Signed, Controllers.Create(job.Job.Workflow), initial, Report, stop);
+            await _server.RunJobAsync(job.Job, job.Signed, Controllers.Create(job.Job.Workflow), initial, happened => Report(curves, happened), stop);
             End(job, JobState.Finished, null);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
@@ -330,7 +332,7 @@ internal sealed partial class JobQueue : IAsyncDisposable
             _changed.Set();
         }
 
-        void Report(JobEvent happened)
+        void Report(TensorBoardLog curves, JobEvent happened)
         {
             if (happened is ResultCounted result)
             {
@@ -340,6 +342,20 @@ internal sealed partial class JobQueue : IAsyncDisposable
             string? before = happened is SiteProgressed site ? progress.Of(site.Site).Progress.Note : null;
             progress.Observe(happened);
             JobEventText.Note(Events, job.Name, happened, before);
+            Draw(curves, job.Name, happened);
+        }
+    }
+
+    /// <summary>Curves are not worth a job: where they cannot be written it goes on without.</summary>
+    private void Draw(TensorBoardLog curves, string job, JobEvent happened)
+    {
+        try
+        {
+            curves.Write(happened);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            LogCurves(_logger, job, e.Message);
         }
     }
 
@@ -370,6 +386,9 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
     [LoggerMessage(Level = LogLevel.Error, Message = "job {Job} ended with an error that was not expected")]
     private static partial void LogUnexpected(ILogger logger, string job, Exception error);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "the curves of job {Job} cannot be written: {Reason}")]
+    private static partial void LogCurves(ILogger logger, string job, string reason);
 
     [LoggerMessage(Level = LogLevel.Error, Message = "jobs cannot be recorded: {Reason}")]
     private static partial void LogStuck(ILogger logger, string reason);

@@ -16,6 +16,9 @@ public sealed class JobFolder
     /// <summary>The folder of all that is the job's.</summary>
     public string Root { get; }
 
+    /// <summary>The job's curves, for TensorBoard.</summary>
+    public string TensorBoard => Path.Combine(Root, "tensorboard");
+
     /// <summary>A round's global model.</summary>
     public string Model(int round) => Path.Combine(Root, "models", Name($"round-{round:D5}"));
 

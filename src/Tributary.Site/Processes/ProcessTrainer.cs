@@ -60,8 +60,10 @@ public sealed class ProcessTrainer : Executor
         }
         catch (TrainerFaultException e)
         {
-            string last = _process?.LastErrors ?? string.Empty;
+            // What it wrote on stderr before it did wrong on stdout may not have been read yet; once it is killed, all of it has.
+            TrainerProcess? process = _process;
             await (e.ProcessIsWell ? Task.CompletedTask : KillAsync());
+            string last = process?.LastErrors ?? string.Empty;
             throw new TaskFailedException(Explain(e.Message, last), e) { IsTransient = !e.ProcessIsWell };
         }
         catch (OperationCanceledException)
@@ -71,10 +73,10 @@ public sealed class ProcessTrainer : Executor
         }
         finally
         {
-            if (_offer.Lifetime == TrainerLifetime.Task && _process is { } process)
+            if (_offer.Lifetime == TrainerLifetime.Task && _process is { } living)
             {
                 _process = null;
-                await process.EndAsync();
+                await living.EndAsync();
             }
         }
     }

@@ -1,3 +1,4 @@
+using System.Text.Json;
 using Tributary.Client;
 using Tributary.Codecs;
 using Tributary.Federation.Aggregation;
@@ -87,6 +88,61 @@ public sealed class SiteRuleTests
         await using RunningAgent a = server.Agent("a", trainer, change: options => options with { Rules = new SiteRules { NeedsApproval = true } });
         (await server.RunAsync(Models.Job("demo", "a"), initial)).Line.Reason!.ShouldContain("there is no trainer 'builtin'; offered are pytorch");
         new JobApprovals(server.SiteFolder("a")).List().ShouldBeEmpty();
+    }
+
+    [Fact]
+    public async Task Each_job_gets_the_trainer_that_it_names_with_that_trainers_own_data_also_where_jobs_take_turns()
+    {
+        const string Python = "/usr/bin/python3";
+        Assert.SkipUnless(Repository.IsCi || File.Exists(Python), $"there is no {Python}");
+        using MemorySource initial = Models.Eighths();
+        using var folder = new TempFolder();
+        await using SecureServer server = await SecureServer.StartAsync();
+
+        // Adds as much as the option says for each record that it sees.
+        await File.WriteAllTextAsync(folder["train.py"], """
+            import array
+            import tributary
+            for task in tributary.tasks():
+                state = task.tensors()
+                amount = task.options["each"] * len(open(task.data).readlines())
+                add = lambda raw: tributary.Raw(raw.dtype, raw.shape, array.array("f", [value + amount for value in raw.data.cast("f")]).tobytes())
+                metrics = {"received_loss": 1, "held_out_tokens": 1}
+                task.send({name: add(raw) for name, raw in state.items()} if task.name == "train" else None, samples=1, metrics=metrics)
+            """, Cancel);
+        await File.WriteAllTextAsync(folder["one.jsonl"], "{}\n", Cancel);
+        await File.WriteAllTextAsync(folder["three.jsonl"], "{}\n{}\n{}\n", Cancel);
+        var offer = new TrainerOffer
+        {
+            Name = "first",
+            Command = [Python, "-B", folder["train.py"]],
+            Options = ["each"],
+            Environment = new Dictionary<string, string> { ["PYTHONPATH"] = Path.Combine(Repository.Root, "python") },
+        };
+        var file = new SiteFile
+        {
+            Options = new SiteOptions { Name = "a", Folder = server.SiteFolder("a"), Server = server.Address },
+            DataPath = folder["one.jsonl"],
+            ModelFolder = folder.Path,
+            Trainers = [new SiteTrainerOffer(offer, DataPath: null), new SiteTrainerOffer(offer with { Name = "second" }, folder["three.jsonl"])],
+        };
+        using var trainer = new SiteTrainer(file, TimeProvider.System);
+        await using RunningAgent a = server.Agent("a", trainer);
+        (string Name, float Adds)[] jobs = [("first", 1), ("second", 3)];
+        foreach ((string name, _) in jobs)
+        {
+            var train = new JobTraining { Trainer = name, Options = new Dictionary<string, JsonElement> { ["each"] = JsonElement.Parse("1") } };
+            await server.Admin().SubmitAsync(Models.Job(name, "a") with { Train = train }, "model", initial, progress: null, Cancel);
+        }
+
+        foreach ((string name, float adds) in jobs)
+        {
+            JobDocument ended = await server.EndOfAsync(name);
+            ended.Line.State.ShouldBe(JobState.Finished, ended.Line.Reason);
+            await server.Admin().DownloadModelAsync(name, best: false, folder[$"{name}.safetensors"], progress: null, Cancel);
+            using var last = SafetensorsFile.Open(folder[$"{name}.safetensors"]);
+            last.ReadFloats("w")[0].ShouldBe(initial.ReadFloats("w")[0] + (3 * adds), name);
+        }
     }
 
     [Fact]

@@ -73,7 +73,8 @@ public sealed class TorchTrainerTests
     public async Task Under_torchrun_every_rank_gets_the_tasks_and_the_sum_of_their_gradients_comes_back_once()
     {
         // Ranks are started as torchrun does it, which Debian's torch 1.13 cannot with Python 3.13: they share stdin and stdout. A second voice
-        // would break the protocol, and a rank that is not told of a task or of the end would leave the others waiting.
+        // would break the protocol, and a rank that is not told of a task or of the end would leave the others waiting. The clock stands still,
+        // so that ranks that a busy machine keeps from ending are not killed before they do.
         using PythonTrainer trainer = Torch("""
             rank = int(os.environ["RANK"])
             torch.distributed.init_process_group("gloo", init_method="file://" + os.path.join(os.getcwd(), "store"), rank=rank, world_size=3)
@@ -89,7 +90,7 @@ public sealed class TorchTrainerTests
                 ranks = [subprocess.Popen([sys.executable, "-B", __file__], env={**os.environ, "RANK": str(rank), "WORLD_SIZE": "3"}) for rank in (2, 1, 0)]
                 sys.exit(max(rank.wait() for rank in ranks))
 
-            """);
+            """, time: new ManualTime());
         var model = new MemorySource(MemorySource.F32("w", [3], 1, 2, 3));
         for (int round = 1; round <= 2; round++)
         {
@@ -160,9 +161,9 @@ public sealed class TorchTrainerTests
         trainer.Trainer.ProcessId.ShouldBe(id, "a Trainer that was stopped lives on for the next task");
     }
 
-    private static PythonTrainer Torch(string script, string before = "")
+    private static PythonTrainer Torch(string script, string before = "", TimeProvider? time = null)
     {
         Assert.SkipUnless(Repository.IsCi || Directory.Exists("/usr/lib/python3/dist-packages/torch"), "python3-torch is not installed");
-        return new PythonTrainer(before + "import sys\nimport tributary\nimport torch\n" + script, torch: true);
+        return new PythonTrainer(before + "import sys\nimport tributary\nimport torch\n" + script, time, torch: true);
     }
 }

@@ -2,7 +2,7 @@ using System.Net;
 using System.Net.Sockets;
 using Tributary.TestKit;
 
-namespace Tributary.EndToEnd;
+namespace Tributary.EndToEnd.Deployment;
 
 /// <summary>Server and sites from their kits, in processes of their own.</summary>
 public sealed class DaemonTests : IDisposable

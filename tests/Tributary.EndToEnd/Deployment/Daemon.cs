@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using Tributary.TestKit;
 
-namespace Tributary.EndToEnd;
+namespace Tributary.EndToEnd.Deployment;
 
 /// <summary>A server or a site as users run them: a process of the program that stays until it is ended.</summary>
 internal sealed class Daemon : IAsyncDisposable
@@ -14,9 +14,13 @@ internal sealed class Daemon : IAsyncDisposable
     public static Daemon Start(string folder, params string[] arguments) => Start(folder, [], arguments);
 
     /// <summary>Starts it with variables of its own in the environment.</summary>
-    public static Daemon Start(string folder, (string Name, string Value)[] environment, params string[] arguments)
+    public static Daemon Start(string folder, (string Name, string Value)[] environment, params string[] arguments) =>
+        Run("dotnet", folder, environment, [TributaryProgram.Assembly, .. arguments]);
+
+    /// <summary>Starts it by another program, which it takes the place of.</summary>
+    public static Daemon Run(string program, string folder, (string Name, string Value)[] environment, params string[] arguments)
     {
-        var start = new ProcessStartInfo("dotnet", [TributaryProgram.Assembly, .. arguments]) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardError = true };
+        var start = new ProcessStartInfo(program, arguments) { WorkingDirectory = folder, UseShellExecute = false, RedirectStandardError = true };
         foreach ((string name, string value) in environment)
         {
             start.Environment[name] = value;
