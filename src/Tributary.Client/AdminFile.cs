@@ -22,4 +22,14 @@ public sealed record AdminFile(Uri Server, Uri? Proxy)
         map.RefuseOtherKeys();
         return errors.Count == 0 ? new AdminFile(server, proxy) : throw new YamlFileException(name, errors);
     }
+
+    /// <summary>Where the server is.</summary>
+    /// <param name="isInsecure">On loopback, without TLS, as it was started for a trial.</param>
+    public Uri Address(bool isInsecure) => isInsecure ? new UriBuilder(Uri.UriSchemeHttp, "127.0.0.1", Server.Port).Uri : Server;
+
+    /// <summary>Makes the client that speaks with the server as the kit's party; nothing is sent yet.</summary>
+    /// <param name="kit">The party's kit.</param>
+    /// <param name="isInsecure">Without TLS, to a server on loopback that was started so.</param>
+    public HttpClient Connect(Kit kit, bool isInsecure) =>
+        ServerConnection.Open(Address(isInsecure), isInsecure ? null : kit, isInsecure ? kit.Party.ToString() : null, isInsecure ? null : Proxy);
 }

@@ -33,8 +33,8 @@ public sealed class JobClient : IDisposable
     {
         _kit = kit;
         _time = time;
-        Server = isInsecure ? new UriBuilder(Uri.UriSchemeHttp, "127.0.0.1", server.Server.Port).Uri : server.Server;
-        _http = ServerConnection.Open(Server, isInsecure ? null : kit, isInsecure ? kit.Party.ToString() : null, isInsecure ? null : server.Proxy);
+        Server = server.Address(isInsecure);
+        _http = server.Connect(kit, isInsecure);
         _objects = new ObjectClient(_http, new TransferOptions(), time, jitter);
     }
 
@@ -102,6 +102,9 @@ public sealed class JobClient : IDisposable
         using HttpResponseMessage response = await _http.PostAsJsonAsync(JobRoutes.Jobs, document, JobJson.Default.SignedJobDocument, cancellationToken);
         return await ReadAsync(response, JobJson.Default.JobDocument, cancellationToken);
     }
+
+    /// <summary>Whom the server takes this client for.</summary>
+    public Task<PartyDocument> MeAsync(CancellationToken cancellationToken) => GetAsync(JobRoutes.Me, JobJson.Default.PartyDocument, null, cancellationToken);
 
     /// <summary>The jobs at the server, the newest first.</summary>
     public Task<IReadOnlyList<JobLineDocument>> ListAsync(CancellationToken cancellationToken) => GetAsync(JobRoutes.Jobs, JobJson.Default.IReadOnlyListJobLineDocument, null, cancellationToken);

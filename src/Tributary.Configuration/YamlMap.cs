@@ -150,6 +150,26 @@ public sealed class YamlMap
         return null;
     }
 
+    /// <summary>A number of bytes in a range: a whole number, or a number with a unit, such as <c>10 MB</c> or <c>1.5 GiB</c>; null where it is not there, or wrong.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="min">The fewest.</param>
+    /// <param name="per">What has to follow the unit, such as <c>/s</c>.</param>
+    public long? Bytes(string key, long min, string per = "")
+    {
+        if (Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        if (ByteCount.TryParse(text, per, out long value) && value >= min)
+        {
+            return value;
+        }
+
+        Add(_values[key].Value, $"'{key}' is '{text}', but should be a number of bytes from {ByteCount.Format(min)}{per} up, such as 10 MB{per} or 1.5 GiB{per}");
+        return null;
+    }
+
     /// <summary>A number in a range, with its ends or without; null where it is not there, or wrong.</summary>
     public double? Number(string key, double min, double max, bool inclusive)
     {

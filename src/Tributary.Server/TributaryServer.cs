@@ -19,6 +19,7 @@ using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Provisioning;
 using Tributary.Server.Audit;
+using Tributary.Server.Dashboard;
 using Tributary.Server.Endpoints;
 using Tributary.Server.Health;
 using Tributary.Server.Identity;
@@ -93,20 +94,25 @@ public sealed class TributaryServer : IAsyncDisposable
 
         var presence = new SitePresence(time);
         presence.Use(_application);
-        RouteRoles.Use(_application, (party, path) => Queue?.Audit.Add(party.ToString(), "refused", path));
+        Action<Party, string> refused = (party, path) => Queue?.Audit.Add(party.ToString(), "refused", path);
+        BrowserRules.Use(_application, refused);
+        RouteRoles.Use(_application, refused);
         StepFaults.Use(_application, this);
         InitialModelEndpoints.Use(_application);
         RouteGroupBuilder sites = _application.MapGroup(string.Empty).ForRoles(PartyRole.Site);
         TaskEndpoints.Map(sites, this, time);
         ObjectEndpoints.Map(sites, this, time);
         UploadEndpoints.Map(sites, this, time);
-        HealthEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>()), _readiness);
+        RouteGroupBuilder everybody = _application.MapGroup(string.Empty).ForRoles(Enum.GetValues<PartyRole>());
+        HealthEndpoints.Map(everybody, _readiness);
+        ApiDocument.Map(everybody, () => Endpoints);
         if (options.Trust is { } trust)
         {
             ILogger logger = _application.Services.GetRequiredService<ILogger<TributaryServer>>();
             Queue = new JobQueue(
                 this, new Submissions(journal.Database, time), new EventLog(journal.Database, time), new AuditLog(options.Folder, time, logger), new InitialModels(options.Folder), presence, time, logger);
             JobEndpoints.Map(_application, this, Queue, trust, time);
+            DashboardEndpoints.Map(_application);
             InitialModelEndpoints.Map(_application.MapGroup(string.Empty).ForRoles(PartyRole.Admin), Queue, options, time);
         }
     }
@@ -258,6 +264,7 @@ public sealed class TributaryServer : IAsyncDisposable
         try
         {
             await controller.RunAsync(run, cancellationToken);
+            await run.Merged;
             Journal.EndJob(job.Name, failure: null);
             return JobRecord.Read(Journal, folder, job);
         }

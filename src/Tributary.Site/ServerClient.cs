@@ -17,10 +17,11 @@ internal sealed class ServerClient : IDisposable
 
     public void Dispose() => Http.Dispose();
 
-    /// <summary>The site's next task, for which the server waits that long; null where there is none.</summary>
-    public async Task<TaskDocument?> NextTaskAsync(TimeSpan wait, CancellationToken cancellationToken)
+    /// <summary>The site's next task of a job other than these, for which the server waits that long; null where there is none.</summary>
+    public async Task<TaskDocument?> NextTaskAsync(TimeSpan wait, IReadOnlyList<string> except, CancellationToken cancellationToken)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Get, Routes.NextTask);
+        string query = except.Count == 0 ? string.Empty : "?" + string.Join('&', except.Select(job => $"{Routes.Except}={Uri.EscapeDataString(job)}"));
+        using var request = new HttpRequestMessage(HttpMethod.Get, Routes.NextTask + query);
         request.Headers.Add("Prefer", $"wait={wait.TotalSeconds:0}");
         using HttpResponseMessage response = await Http.SendAsync(request, cancellationToken);
         if (response.StatusCode == HttpStatusCode.NoContent)

@@ -9,6 +9,8 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
+using Tributary.Federation.Workflows;
+using Tributary.Site.Rules;
 using Tributary.Site.Telemetry;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
@@ -35,9 +37,11 @@ public sealed partial class SiteAgent : IDisposable
 
     /// <summary>Makes the agent; it does nothing until it runs, but its folder is its own from now on.</summary>
     /// <exception cref="IOException">The folder is in use by another agent, or cannot be written.</exception>
+    /// <exception cref="ArgumentException">There are rules that can be kept only where jobs are signed, and nothing to hold signatures against.</exception>
     public SiteAgent(SiteOptions options, Executor executor, TimeProvider time, Random jitter)
     {
         _options = options;
+        _admission = new JobAdmission(options, executor, time);
         _folder = FolderLock.Take(options.Folder, "site's agent");
         _executor = executor;
         _time = time;
@@ -46,7 +50,6 @@ public sealed partial class SiteAgent : IDisposable
         _patience = new ServerPatience(time, jitter, options.Logger);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
         _inbox = new Inbox(options.Folder);
-        _admission = new JobAdmission(options.Name, options.Trust);
     }
 
     /// <summary>
@@ -58,12 +61,11 @@ public sealed partial class SiteAgent : IDisposable
     public async Task RunAsync(CancellationToken cancellationToken)
     {
         bool isConnected = false;
+        await using var held = new HeldTasks(_server, _time, StillWaits);
         while (true)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            // The first answer, and the first after the server was away, comes at once, so that the log says that it is there.
-            TaskDocument? task = await _patience.TryAsync(
-                token => _server.NextTaskAsync(isConnected && !_patience.IsAway ? _options.LongPoll : TimeSpan.Zero, token), cancellationToken);
+            TaskDocument? task = await NextAsync(held, isConnected, cancellationToken);
             if (!isConnected)
             {
                 LogConnected(_options.Logger, _options.Name, _options.Server);
@@ -72,8 +74,7 @@ public sealed partial class SiteAgent : IDisposable
 
             if (task is not null)
             {
-                LogTask(_options.Logger, task.Name, task.Round, task.Job.Name);
-                await DoAsync(task, cancellationToken);
+                await TakeAsync(task, held, cancellationToken);
             }
         }
     }
@@ -85,6 +86,68 @@ public sealed partial class SiteAgent : IDisposable
         _folder.Dispose();
     }
 
+    /// <summary>The next task of a job of which none is held; null where there is none, or where a held one may begin.</summary>
+    private async Task<TaskDocument?> NextAsync(HeldTasks held, bool isConnected, CancellationToken cancellationToken)
+    {
+        (IReadOnlyList<string> jobs, CancellationToken letGo) = held.Now;
+        using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, letGo);
+        try
+        {
+            // The first answer, and the first after the server was away, comes at once, so that the log says that it is there.
+            return await _patience.TryAsync(
+                token => _server.NextTaskAsync(isConnected && !_patience.IsAway ? _options.LongPoll : TimeSpan.Zero, jobs, token), either.Token);
+        }
+        catch (OperationCanceledException) when (!cancellationToken.IsCancellationRequested)
+        {
+            // A task that was on its way here meanwhile is handed out again.
+            return null;
+        }
+    }
+
+    /// <summary>Does a task, or holds it until it may begin, or tells why it is not done.</summary>
+    private async Task TakeAsync(TaskDocument task, HeldTasks held, CancellationToken cancellationToken)
+    {
+        Admission admission;
+        try
+        {
+            admission = _admission.Admit(task);
+        }
+        catch (Exception e)
+        {
+            LogFailed(_options.Logger, task.Name, task.Round, task.Job.Name, e.Message);
+            await ReportFailureAsync(task, e, cancellationToken);
+            return;
+        }
+
+        if (admission.Wait is not { } wait)
+        {
+            LogTask(_options.Logger, task.Name, task.Round, task.Job.Name);
+            await DoAsync(admission.Task, cancellationToken);
+        }
+        else if (held.Hold(admission.Task, wait))
+        {
+            LogHeld(_options.Logger, task.Name, task.Round, task.Job.Name, wait.Note);
+        }
+        else
+        {
+            // Only a server hands out such a task that does not know what it is asked for.
+            await Task.Delay(HeldTasks.Interval, _time, cancellationToken);
+        }
+    }
+
+    /// <summary>What a held task waits for still; null where it may begin, or is refused, which is said when it comes again.</summary>
+    private TaskProgress? StillWaits(TaskDocument task)
+    {
+        try
+        {
+            return _admission.Admit(task).Wait;
+        }
+        catch (Exception e) when (e is TaskFailedException or IOException)
+        {
+            return null;
+        }
+    }
+
     private async Task DoAsync(TaskDocument task, CancellationToken cancellationToken)
     {
         using TracedOperation span = SiteTelemetry.BeginTask(task, _options.Name);
@@ -92,7 +155,7 @@ public sealed partial class SiteAgent : IDisposable
         using var either = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken, progress.StepGone);
         try
         {
-            await InTurnAsync(_admission.Admit(task), progress, either.Token);
+            await InTurnAsync(task, progress, either.Token);
             LogSent(_options.Logger, task.Name, task.Round, task.Job.Name);
         }
         catch (Exception) when (progress.StepGone.IsCancellationRequested && !cancellationToken.IsCancellationRequested)
@@ -147,6 +210,12 @@ public sealed partial class SiteAgent : IDisposable
         (string modelDigest, string path, metrics[MetricNames.BytesDown]) = await DownloadAsync(task, inbox, progress, cancellationToken);
         using var received = MessageFile.Open(path);
         using TensorSource model = Decode(task.Job, received);
+        long parameters = JoinedSource.ModelOf(model, Scaffold.ControlPrefix).Manifest.ElementCount;
+        if (_options.Rules.RefuseModel(task.Job.Name, parameters) is { } tooLarge)
+        {
+            throw new TaskFailedException(tooLarge);
+        }
+
         metrics[MetricNames.DownloadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
 
         var data = new TaskData(task.Name, task.Job, task.Round, task.Step, model);
@@ -301,8 +370,9 @@ public sealed partial class SiteAgent : IDisposable
         using TracedOperation span = SiteTelemetry.BeginUpload(task, _options.Name);
         RequireSameTensors(received, trained);
         (trained, received) = (TrainedTensors.Of(trained, task.Job.Train), TrainedTensors.Of(received, task.Job.Train));
+        CheckExcluded(task, received.Manifest);
         TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
-        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision, _options.ResultFilters).Apply(update);
+        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision, [.. _options.ResultFilters, .. _options.Filters.For(task.Job, received)]).Apply(update);
         SafetensorsWriter message = MessageFile.Plan(encoded);
         IReadOnlyList<long> units = StreamingUnits.Ends(task.Job.Streaming, message);
         using StagedFile spool = StagedFile.Create(Path.Combine(_options.Folder, "result.safetensors"), message.Header.FileLength, units);
@@ -351,6 +421,21 @@ public sealed partial class SiteAgent : IDisposable
         }
     }
 
+    /// <summary>A pattern that fits no tensor may be misspelt, and then something leaves that was not to.</summary>
+    private void CheckExcluded(TaskDocument task, TensorManifest sent)
+    {
+        IReadOnlyList<string> exclude = _options.Filters.Exclude;
+        foreach (string idle in ExcludeFilter.Idle(exclude, sent))
+        {
+            LogIdle(_options.Logger, idle, task.Job.Name, sent[0].Spec.Name);
+        }
+
+        if (exclude.Count > 0 && ExcludeFilter.IsAll(exclude, sent))
+        {
+            throw new TaskFailedException($"this site excludes every tensor that job '{task.Job.Name}' trains from what it sends, so nothing would be left ('filters.exclude' in site.yaml)");
+        }
+    }
+
     private static void RequireSameTensors(TensorSource received, TensorSource trained)
     {
         try
@@ -381,6 +466,12 @@ public sealed partial class SiteAgent : IDisposable
 
     [LoggerMessage(Level = LogLevel.Information, Message = "task '{Task}' of round {Round} of job '{Job}' begins")]
     private static partial void LogTask(ILogger logger, string task, int round, string job);
+
+    [LoggerMessage(Level = LogLevel.Information, Message = "task '{Task}' of round {Round} of job '{Job}' does not begin yet: {Reason}")]
+    private static partial void LogHeld(ILogger logger, string task, int round, string job, string? reason);
+
+    [LoggerMessage(Level = LogLevel.Warning, Message = "filters.exclude: no tensor of job '{Job}' is named '{Pattern}'; its tensors are named such as '{Tensor}'")]
+    private static partial void LogIdle(ILogger logger, string pattern, string job, string tensor);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "task '{Task}' of round {Round} of job '{Job}' is done, and the server has its result")]
     private static partial void LogSent(ILogger logger, string task, int round, string job);

@@ -21,7 +21,15 @@ public static class SiteCheckup
 
         yield return LookAtData(file.DataPath, file.ModelFolder);
         yield return LookAtModel(file.ModelFolder);
+        foreach (SiteTrainerOffer trainer in file.Trainers.Where(trainer => trainer.DataPath is not null))
+        {
+            yield return LookAtTrainer(trainer.Offer.Name, trainer.DataPath!);
+        }
     }
+
+    private static Finding LookAtTrainer(string name, string data) => Path.Exists(data)
+        ? Finding.Good("trainer", $"'{name}' has data of its own at {data}")
+        : Finding.Fault("trainer", $"'{name}' is to see {data}, which is not there", $"mend 'data' of '{name}' under 'trainers' in site.yaml");
 
     private static Finding LookAtData(string? path, string? model)
     {

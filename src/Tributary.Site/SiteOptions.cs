@@ -2,6 +2,7 @@ using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tributary.Federation.Filters;
 using Tributary.Provisioning;
+using Tributary.Site.Rules;
 using Tributary.Transport;
 
 namespace Tributary.Site;
@@ -57,6 +58,12 @@ public sealed record SiteOptions
     /// exchanges, before it is encoded. They take and give dense tensors.
     /// </summary>
     public IReadOnlyList<Filter> ResultFilters { get; init; } = [];
+
+    /// <summary>What the site's configuration does to all that is sent, after <see cref="ResultFilters"/>.</summary>
+    public SiteFilters Filters { get; init; } = new();
+
+    /// <summary>Which jobs the site takes part in, and when.</summary>
+    public SiteRules Rules { get; init; } = new();
 
     /// <summary>How messages are moved, and when a transfer is given up as too slow.</summary>
     public TransferOptions Transfers { get; init; } = new();

@@ -20,7 +20,7 @@ public sealed class SiteTrainerTests : IDisposable
     [Fact]
     public async Task One_job_after_another_is_trained_each_by_its_own_settings()
     {
-        using var trainer = new SiteTrainer(File(Directory.GetFiles(Quickstart, "*.jsonl", SearchOption.AllDirectories)[0]));
+        using var trainer = new SiteTrainer(File(Directory.GetFiles(Quickstart, "*.jsonl", SearchOption.AllDirectories)[0]), TimeProvider.System);
         using var model = Checkpoint.Open(Path.Combine(Quickstart, "model"));
         foreach ((string name, int epochs) in new[] { ("first", 1), ("second", 2) })
         {
@@ -35,7 +35,7 @@ public sealed class SiteTrainerTests : IDisposable
     [InlineData("nowhere.jsonl", "nowhere.jsonl")]
     public async Task A_site_that_cannot_train_fails_the_task_with_what_to_do(string? data, string says)
     {
-        using var trainer = new SiteTrainer(File(data));
+        using var trainer = new SiteTrainer(File(data), TimeProvider.System);
         await using TestServer server = await TestServer.StartAsync();
         (Task<JobRecord> job, _) = server.Run(TestServer.Job("a"));
         await using var agent = new RunningAgent(server.Server.Address, trainer);

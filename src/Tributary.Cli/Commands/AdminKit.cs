@@ -17,7 +17,14 @@ internal static class AdminKit
     public static Option<bool> Json { get; } = new("--json") { Description = "Print one JSON document on stdout, progress on stderr" };
 
     /// <summary>Runs a verb with the server's interface.</summary>
-    public static async Task<int> WithClientAsync(ParseResult parsed, Func<JobClient, Task<int>> verb)
+    public static Task<int> WithClientAsync(ParseResult parsed, Func<JobClient, Task<int>> verb) => WithKitAsync(parsed, async (kit, server) =>
+    {
+        using var client = new JobClient(kit, server, parsed.GetValue(Insecure), TimeProvider.System, new Random());
+        return await verb(client);
+    });
+
+    /// <summary>Runs a verb with a kit and what it says of the server.</summary>
+    public static async Task<int> WithKitAsync(ParseResult parsed, Func<Kit, AdminFile, Task<int>> verb)
     {
         string folder = parsed.GetValue(Folder) ?? Environment.GetEnvironmentVariable(Variable)
             ?? throw new UsageException($"which kit is yours? Give its folder with --kit, or set {Variable} to it");
@@ -27,7 +34,6 @@ internal static class AdminKit
             throw new UsageException($"{folder} is the kit of {kit.Party}; one of an administrator is needed here, or a viewer's to look");
         }
 
-        using var client = new JobClient(kit, AdminFile.Read(kit), parsed.GetValue(Insecure), TimeProvider.System, new Random());
-        return await verb(client);
+        return await verb(kit, AdminFile.Read(kit));
     }
 }

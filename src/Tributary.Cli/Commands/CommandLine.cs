@@ -16,6 +16,7 @@ internal static class CommandLine
             ProvisionCommand.Create(),
             PlanCommand.Create(),
             JobCommand.Create(),
+            DashboardCommand.Create(),
             ServerCommand.Create(),
             SiteCommand.Create(),
             DoctorCommand.Create(),

@@ -51,7 +51,7 @@ internal static class DoctorCommand
             case PartyRole.Server:
                 return [.. ServerCheckup.Look(ServerFile.Read(kit))];
             case PartyRole.Site:
-                SiteFile site = SiteFile.Read(kit);
+                SiteFile site = SiteFile.Read(kit, time);
                 site = site with { DataPath = parsed.GetValue(Data) ?? site.DataPath, ModelFolder = parsed.GetValue(Model) ?? site.ModelFolder };
                 return [.. await ConnectionCheckup.LookAsync(kit, site.Options.Server, site.Options.Proxy, time, cancellationToken), .. SiteCheckup.Look(site)];
             default:

@@ -25,6 +25,9 @@ internal static partial class SiteCommand
         start.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () => StartAsync(parsed, cancellationToken)));
         return new Command("site", "A site, which trains on its own data")
         {
+            SiteJobsCommand.CreateList(),
+            SiteJobsCommand.CreateApprove(),
+            SiteJobsCommand.CreateRefuse(),
             start.WithExamples("site start --kit kits/sites/site-1", "site start --kit /opt/tributary/clinic-a --data records.jsonl --model models/llama", "site start --kit kits/sites/site-1 --json"),
         };
     }
@@ -36,7 +39,7 @@ internal static partial class SiteCommand
         using ILoggerFactory logging = LoggerFactory.Create(builder => DaemonLog.Configure(builder, parsed.GetValue(Json)));
         ILogger logger = logging.CreateLogger<SiteAgent>();
         DaemonLog.WarnOfEnd(logger, kit, time);
-        SiteFile file = SiteFile.Read(kit);
+        SiteFile file = SiteFile.Read(kit, time);
         file = file with
         {
             DataPath = parsed.GetValue(Data) ?? file.DataPath,
@@ -54,7 +57,7 @@ internal static partial class SiteCommand
         }
 
         using TelemetryExport? telemetry = TelemetryExport.Start(kit.Party, file.Telemetry);
-        using var trainer = new SiteTrainer(file);
+        using var trainer = new SiteTrainer(file, time);
         using var agent = new SiteAgent(options, trainer, time, new Random());
         try
         {

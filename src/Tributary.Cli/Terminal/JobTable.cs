@@ -49,6 +49,11 @@ internal static class JobTable
         Consoles.Out.Write(Header(job));
         Consoles.Out.Write(Models(job));
         Consoles.Out.Write(Sites(job));
+        foreach (JobSiteDocument site in job.Sites.Where(site => site.Note is not null))
+        {
+            Console.Out.WriteLine($"{site.Site}: {site.Note}");
+        }
+
         if (job.Line.State == JobState.AwaitingModel || job.Line.Reason is not null)
         {
             Console.Out.WriteLine(job.Line.Reason);
@@ -78,7 +83,7 @@ internal static class JobTable
         foreach (JobSiteDocument site in job.Sites)
         {
             string speed = site.BytesPerSecond is { } bytes ? $"{Output.Bytes((long)bytes)}/s" : site.TokensPerSecond is { } tokens ? $"{Output.Short(tokens)} tokens/s" : string.Empty;
-            string doing = job.Line.State == JobState.Running ? site.Phase.ToString().ToLowerInvariant() : string.Empty;
+            string doing = job.Line.State == JobState.Running ? site.Phase.Text() : string.Empty;
             string done = site.Total > 0 && site.Phase is not (TaskPhase.Waiting or TaskPhase.Done) ? Output.Percent(site.Done, site.Total) : string.Empty;
             table.AddRow(site.Site, doing, done, speed, Loss(site.Loss), site.Seen is { } seen ? Time(seen) : "never");
         }

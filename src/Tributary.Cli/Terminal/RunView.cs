@@ -155,7 +155,7 @@ internal sealed class RunView
             {
                 string speed = row.Progress.TokensPerSecond is { } tokens ? Output.Short(tokens) : string.Empty;
                 string loss = row.Loss is { } latest ? Output.Loss(latest) : string.Empty;
-                table.AddRow(new Text(site), new Text(Doing(row.Progress.Phase)), Bar(row.Progress), new Text(speed), new Text(loss));
+                table.AddRow(new Text(site), new Text(row.Progress.Phase.Text()), Bar(row.Progress), new Text(speed), new Text(loss));
             }
 
             int rounds = _simulation.Job.Rounds;
@@ -193,8 +193,6 @@ internal sealed class RunView
         : _sites.Where(site => site.Value.Progress.Phase is not (TaskPhase.Waiting or TaskPhase.Done)).Take(SitesShownMax);
 
     private int Count(TaskPhase phase) => _sites.Values.Count(site => site.Progress.Phase == phase);
-
-    private static string Doing(TaskPhase phase) => phase.ToString().ToLowerInvariant();
 
     private static Markup Bar(TaskProgress progress)
     {

@@ -53,7 +53,7 @@ public sealed record JobFile
         var errors = new List<YamlFileError>();
         YamlMap map = YamlMap.Load(yaml, name, "samples/quickstart/job.yaml", errors);
         (JobFileSite[] sites, VirtualSites? virtualSites) = isSubmitted ? (JobFileSites.ReadNames(map), null) : JobFileSites.Read(map);
-        TrainerOffer[] trainers = JobFileTrainers.Read(map.Map("trainers"));
+        TrainerOffer[] trainers = TrainerOffers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
         (string? workflow, JobBuffer? buffer) = JobFileRounds.ReadWorkflow(map, WorkflowNames, sites.Length);
         var job = new Job

@@ -6,7 +6,7 @@ namespace Tributary.Federation.Jobs;
 /// </summary>
 public sealed record TrainerOffer
 {
-    /// <summary>The name of the trainer inside, which every site has.</summary>
+    /// <summary>The name of the trainer inside, which every site has unless its configuration switches it off.</summary>
     public const string Builtin = "builtin";
 
     /// <summary>The name that jobs choose it by: small letters, digits and hyphens.</summary>
@@ -27,15 +27,16 @@ public sealed record TrainerOffer
     /// <summary>Variables that are set in its environment beside the site's own.</summary>
     public IReadOnlyDictionary<string, string> Environment { get; init; } = new Dictionary<string, string>(StringComparer.Ordinal);
 
-    /// <summary>Why a site with these offers, and the trainer inside, cannot train as a job asks; null where it can.</summary>
+    /// <summary>Why a site with these offers cannot train as a job asks; null where it can.</summary>
     /// <param name="train">What the job asks for.</param>
     /// <param name="offers">What the site offers.</param>
-    public static string? Refuse(JobTraining train, IReadOnlyCollection<TrainerOffer> offers)
+    /// <param name="hasBuiltin">Whether it offers the trainer inside, too.</param>
+    public static string? Refuse(JobTraining train, IReadOnlyCollection<TrainerOffer> offers, bool hasBuiltin = true)
     {
         TrainerOffer? offer = offers.FirstOrDefault(offer => offer.Name == train.Trainer);
-        if (offer is null && train.Trainer != Builtin)
+        if (offer is null && (train.Trainer != Builtin || !hasBuiltin))
         {
-            string names = string.Join(", ", offers.Select(other => other.Name).Append(Builtin).Order(StringComparer.Ordinal));
+            string names = string.Join(", ", offers.Select(other => other.Name).Concat(hasBuiltin ? [Builtin] : []).Order(StringComparer.Ordinal));
             return $"there is no trainer '{train.Trainer}'; offered are {names}";
         }
 

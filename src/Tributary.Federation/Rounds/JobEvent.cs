@@ -30,6 +30,12 @@ public sealed record ResultCounted(int Round, string Site, long BytesUp, IReadOn
 /// <param name="Reason">Why it could not, in the site's words.</param>
 public sealed record TaskRetried(int Round, string Site, string Reason) : JobEvent(Round);
 
+/// <summary>A site cannot do its task, or may not: nothing more comes of it in this step.</summary>
+/// <param name="Round">The round.</param>
+/// <param name="Site">The site.</param>
+/// <param name="Reason">Why, in the site's words.</param>
+public sealed record TaskFailed(int Round, string Site, string Reason) : JobEvent(Round);
+
 /// <summary>A step was closed without a site's result.</summary>
 /// <param name="Round">The round.</param>
 /// <param name="Part">The site, how its part ended and why.</param>

@@ -218,7 +218,7 @@ public sealed class StepState
 
     private bool IsSending(Part part) => part.Sent is { } sent && _time.GetElapsedTime(sent) <= StepRules.UploadPauseMax;
 
-    private static string Doing(Part part) => part.Progress.Phase.ToString().ToLowerInvariant();
+    private static string Doing(Part part) => part.Progress.Phase.Text();
 
     private void Move(string site, Func<Part, Part> change)
     {

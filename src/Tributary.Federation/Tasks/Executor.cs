@@ -1,3 +1,5 @@
+using Tributary.Federation.Jobs;
+
 namespace Tributary.Federation.Tasks;
 
 /// <summary>Does a site's tasks: the port behind which training lies. It sees tensors, never messages, precisions or the wire.</summary>
@@ -9,6 +11,9 @@ public abstract class Executor : IDisposable
     /// <param name="cancellationToken">Ends the work.</param>
     /// <exception cref="TaskFailedException">The work cannot be done; the message says why and what to do.</exception>
     public abstract Task<TaskResult> ExecuteAsync(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken);
+
+    /// <summary>Why it cannot do the tasks of a job; null where it can. Asked before anything is fetched, and cheap to ask.</summary>
+    public virtual string? Refuse(Job job) => null;
 
     /// <summary>
     /// Told after each task, done or not, that the model it returned is read no more. The next task may be long in coming: memory that others

@@ -6,6 +6,9 @@ public enum TaskPhase
     /// <summary>Nothing yet.</summary>
     Waiting,
 
+    /// <summary>Nothing before a person at the site has said yes to the job.</summary>
+    AwaitingApproval,
+
     /// <summary>Receiving the message.</summary>
     Downloading,
 
@@ -28,4 +31,12 @@ public enum TaskPhase
 /// <param name="Total">Steps, records or bytes of this phase; 0 while unknown.</param>
 /// <param name="Loss">The latest loss, where there is one.</param>
 /// <param name="TokensPerSecond">Tokens trained on in a second, where it is known.</param>
-public sealed record TaskProgress(TaskPhase Phase, long Done = 0, long Total = 0, double? Loss = null, double? TokensPerSecond = null);
+/// <param name="Note">What the site waits for, in words; null where there is nothing to say.</param>
+public sealed record TaskProgress(TaskPhase Phase, long Done = 0, long Total = 0, double? Loss = null, double? TokensPerSecond = null, string? Note = null);
+
+/// <summary>Phases in words.</summary>
+public static class TaskPhaseText
+{
+    /// <summary>A phase as people read it, such as <c>training</c>.</summary>
+    public static string Text(this TaskPhase phase) => phase == TaskPhase.AwaitingApproval ? "awaiting approval" : phase.ToString().ToLowerInvariant();
+}

@@ -113,11 +113,19 @@ public sealed record EventDocument(long Number, DateTimeOffset Time, string Kind
 /// <param name="Version">The version it speaks; null where it did not say.</param>
 public sealed record SiteDocument(string Site, DateTimeOffset Seen, string? Version);
 
+/// <summary>Who asks, as the server knows them.</summary>
+/// <param name="Role">The role, such as <c>viewer</c>.</param>
+/// <param name="Name">The name.</param>
+public sealed record PartyDocument(string Role, string Name);
+
 /// <summary>The addresses of the interface for administrators and viewers.</summary>
 public static class JobRoutes
 {
     /// <summary>GET: the jobs; POST: submit one.</summary>
     public const string Jobs = "v1/jobs";
+
+    /// <summary>GET: who asks.</summary>
+    public const string Me = "v1/me";
 
     /// <summary>GET: the sites that the server has heard of.</summary>
     public const string Sites = "v1/sites";
@@ -151,4 +159,5 @@ public static class JobRoutes
 [JsonSerializable(typeof(IReadOnlyList<JobLineDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<EventDocument>))]
 [JsonSerializable(typeof(IReadOnlyList<SiteDocument>))]
+[JsonSerializable(typeof(PartyDocument))]
 public sealed partial class JobJson : JsonSerializerContext;

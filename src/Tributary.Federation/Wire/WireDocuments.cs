@@ -58,6 +58,9 @@ public static class Routes
     /// <summary>GET: the site's next task; waits as long as <c>Prefer: wait=N</c> says, then 204.</summary>
     public const string NextTask = "v1/tasks/next";
 
+    /// <summary>The query of <see cref="NextTask"/> that names a job, of which the site wants no task now; given once for each.</summary>
+    public const string Except = "except";
+
     /// <summary>The address of a step of a job.</summary>
     public static string Step(string job, int round, int step) => $"v1/jobs/{job}/rounds/{round}/steps/{step}";
 

@@ -19,7 +19,7 @@ public abstract class ControllerContext
     /// Sends a model and a task to sites and waits until the step is closed. Asked again for the same round and step, after a
     /// restart, it answers what was collected.
     /// </summary>
-    /// <returns>The results that count, sorted by site; their updates can be read until the round's model is saved.</returns>
+    /// <returns>The results that count, sorted by site; their updates can be read until the round's model is given to be saved, and by what saves it.</returns>
     /// <exception cref="JobFailedException">The step cannot be closed; the message names the sites and the reasons.</exception>
     public abstract Task<IReadOnlyList<SiteResult>> BroadcastAsync(TaskRequest request, CancellationToken cancellationToken);
 
@@ -27,7 +27,10 @@ public abstract class ControllerContext
     /// Offers a model and a task to sites and waits until so many results are there, of this step or of earlier ones whose sites were slower;
     /// each is given once. The step stays open for those who still work on it. Asked again for the same round it answers what was collected.
     /// </summary>
-    /// <returns>The results, sorted by the round they belong to and by site; their updates can be read until the round's model is saved.</returns>
+    /// <returns>
+    /// The results, sorted by the round they belong to and by site; their updates can be read until the round's model is given to be saved, and by
+    /// what saves it.
+    /// </returns>
     /// <exception cref="JobFailedException">Too few sites are left; the message names the others and the reasons.</exception>
     public abstract Task<IReadOnlyList<SiteResult>> BufferAsync(TaskRequest request, int size, CancellationToken cancellationToken);
 
@@ -45,9 +48,11 @@ public abstract class ControllerContext
     public abstract TensorSource? FindKept(int round, string name);
 
     /// <summary>
-    /// Makes a round's global model durable. Once it is, saving it again gives what is there and does not ask for the weights.
-    /// The model of the round before is closed by it.
+    /// Makes a round's global model. It can be broadcast at once, while it is still being merged and written: a tile that is not there yet is waited
+    /// for. It is durable before a result that was made of it counts, and before the job ends. Saving it again, after a restart, gives what is there
+    /// and does not ask for the weights. Once it is durable the results that it was made of and the model of the round before are closed.
     /// </summary>
+    /// <exception cref="JobFailedException">It cannot be begun; where its merge fails later, the job's next step, or its end, says so.</exception>
     public abstract Task<GlobalModel> SaveAsync(int round, Func<TensorSource> weights, CancellationToken cancellationToken);
 
     /// <summary>Records a global model's held-out loss; the best one is kept.</summary>

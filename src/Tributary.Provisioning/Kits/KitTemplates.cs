@@ -85,11 +85,12 @@ internal static class KitTemplates
 
         """;
 
-    private static string Site(Party party, ProjectFile project) => $"""
-        # Site {party.Name} of project {project.Name}. Paths are relative to this file's folder.
+    private static string Site(Party party, ProjectFile project) => $$"""
+        # Site {{party.Name}} of project {{project.Name}}. Paths are relative to this file's folder. What is commented out shows what can be said;
+        # docs/SITES.md says what each of it guarantees and what not. A change counts when the site is started again.
 
         # The server's address. Its certificate has to be of this project's authority, and has to say this very name.
-        server: {Address(project)}
+        server: {{Address(project)}}
 
         # Where received models and what a trainer keeps between rounds lie.
         folder: work
@@ -104,8 +105,46 @@ internal static class KitTemplates
         # environment names (HTTPS_PROXY, with the exceptions of NO_PROXY), if any.
         # proxy: http://proxy.example.org:3128
 
-        # The largest message or model that it takes from the server, in bytes; a task with a larger one is refused.
+        # Whose jobs it takes. Without this line those of every administrator of the project.
+        # submitters: [admin/alice]
+
+        # The jobs it takes, by name; * stands for any run of characters. Without this line all.
+        # jobs: ["llama-*", quickstart]
+
+        # Whether a person here has to say yes to each job, by its digest ('tributary site jobs', 'site approve', 'site refuse').
+        # approval: manual
+
+        # When it takes tasks. One that has begun goes on to its end. Without a time zone it is this machine's.
+        # hours: "20:00-06:00"
+        # time_zone: Europe/Berlin
+
+        # The trainers it offers beside the one inside, which 'builtin: off' takes away. A job names one of them and sets the options allowed here, never
+        # a command. One with data of its own sees these and no others, and so do its jobs.
+        # trainers:
+        #   builtin: off
+        #   pytorch:
+        #     command: [python3, train.py]
+        #     options: [rank]
+        #     timeout: 10m
+        #     lifetime: job
+        #     environment: { CUDA_VISIBLE_DEVICES: "0" }
+        #     data: consented.jsonl
+
+        # What is done to all that it sends, whatever a job says: tensors that are sent as if they had not been trained, the largest L2 norm of a
+        # change, the finest precision that anything leaves in.
+        # filters:
+        #   exclude: ["*.embed*"]
+        #   clip_norm: 1.0
+        #   quantize_at_least: int8
+
+        # The largest model it takes, in bytes as fp32, however it travels.
+        # model_bytes_max: 16 GB
+
+        # The largest message that it takes from the server, in bytes; a task with a larger one is refused before any of it is fetched.
         message_bytes_max: 1_099_511_627_776
+
+        # What its transfers may take of the line, all of them together.
+        # bandwidth: { down: 10 MB/s, up: 2 MB/s }
 
         # The site's own OpenTelemetry collector, which traces and metrics are sent to (OTLP over HTTP).
         # telemetry:

@@ -18,8 +18,9 @@ internal static class InitialModelEndpoints
     public static void Map(IEndpointRouteBuilder routes, JobQueue queue, ServerOptions options, TimeProvider time)
     {
         var handlers = new UploadHandlers(new ServingOptions(), time, routes.ServiceProvider.GetRequiredService<ILogger<UploadHandlers>>());
-        routes.MapPost(Pattern, context => BeginAsync(context, queue, options, handlers));
-        routes.MapUpload(Pattern, handlers, context => ValueTask.FromResult(queue.Models.Find(Digest(context))), (context, made, _) => Arrived(context, queue, made));
+        routes.MapPost(Pattern, context => BeginAsync(context, queue, options, handlers)).WithSummary("Begin to upload the model that a submitted job waits for").WithDocuments(WireJson.Default.UploadDocument);
+        routes.MapUpload(Pattern, handlers, context => ValueTask.FromResult(queue.Models.Find(Digest(context))), (context, made, _) => Arrived(context, queue, made))
+            .WithSummary("The upload of a model in parts: its state, a part, the commit");
     }
 
     /// <summary>Answers where what was uploaded is not what was signed; before the endpoints.</summary>

@@ -30,21 +30,27 @@ internal static class JobEndpoints
     {
         RouteGroupBuilder all = routes.MapGroup(string.Empty).ForRoles(PartyRole.Admin, PartyRole.Viewer);
         var view = new JobView(server, queue);
-        all.MapGet(JobRoutes.Jobs, context => WriteAsync(context, view.Lines()));
-        all.MapGet(JobRoutes.Sites, context => context.Response.WriteAsJsonAsync(queue.Sites.All(), JobJson.Default.IReadOnlyListSiteDocument));
-        all.MapGet(One, context => WithJob(context, queue, job => context.Response.WriteAsJsonAsync(view.Of(job), JobJson.Default.JobDocument)));
-        all.MapGet(One + "/events", context => WithJob(context, queue, job => EventsAsync(context, queue, job.Name, server.Options.LongPollMax, time)));
+        all.MapGet(JobRoutes.Jobs, context => WriteAsync(context, view.Lines())).WithSummary("The jobs, the newest first").WithDocuments(gives: JobJson.Default.IReadOnlyListJobLineDocument);
+        all.MapGet(JobRoutes.Sites, context => context.Response.WriteAsJsonAsync(queue.Sites.All(), JobJson.Default.IReadOnlyListSiteDocument))
+            .WithSummary("The sites that the server has heard of since it was started").WithDocuments(gives: JobJson.Default.IReadOnlyListSiteDocument);
+        all.MapGet(One, context => WithJob(context, queue, job => context.Response.WriteAsJsonAsync(view.Of(job), JobJson.Default.JobDocument)))
+            .WithSummary("A job as it stands").WithDocuments(gives: JobJson.Default.JobDocument);
+        all.MapGet(One + "/events", context => WithJob(context, queue, job => EventsAsync(context, queue, job.Name, server.Options.LongPollMax, time)))
+            .WithSummary("A job's events after a number (query 'after'); with 'Prefer: wait=N' it waits for one").WithDocuments(gives: JobJson.Default.IReadOnlyListEventDocument);
         var objects = new ObjectHandlers(new ServingOptions(), time, routes.ServiceProvider.GetRequiredService<ILogger<ObjectHandlers>>());
-        all.MapObject(One + "/models/{which}", objects, context => ValueTask.FromResult(FindModel(context, server, queue)));
+        all.MapObject(One + "/models/{which}", objects, context => ValueTask.FromResult(FindModel(context, server, queue)))
+            .WithSummary("A job's last or best global model, an object in parts");
 
         RouteGroupBuilder admins = routes.MapGroup(string.Empty).ForRoles(PartyRole.Admin);
-        admins.MapPost(JobRoutes.Jobs, context => SubmitAsync(context, server, queue, view, trust));
-        admins.MapGet(One + "/statement", context => WithJob(context, queue, job => context.Response.WriteAsJsonAsync(job.Signed, JobJson.Default.SignedJobDocument)));
+        admins.MapPost(JobRoutes.Jobs, context => SubmitAsync(context, server, queue, view, trust))
+            .WithSummary("Submit a job that an administrator has signed").WithDocuments(JobJson.Default.SignedJobDocument, JobJson.Default.JobDocument);
+        admins.MapGet(One + "/statement", context => WithJob(context, queue, job => context.Response.WriteAsJsonAsync(job.Signed, JobJson.Default.SignedJobDocument)))
+            .WithSummary("A job's statement, as it was signed").WithDocuments(gives: JobJson.Default.SignedJobDocument);
         admins.MapPost(One + "/abort", context => WithJob(context, queue, async job => await MovedAsync(
-            context, queue, view, job.Name, await queue.AbortAsync(job.Name, context.Party().ToString()), "it has ended already")));
+            context, queue, view, job.Name, await queue.AbortAsync(job.Name, context.Party().ToString()), "it has ended already"))).WithSummary("End a job; it can be resumed").WithDocuments(gives: JobJson.Default.JobDocument);
         admins.MapPost(One + "/resume", context => WithJob(context, queue, job => MovedAsync(
-            context, queue, view, job.Name, queue.Resume(job.Name, context.Party().ToString()), "only a job that failed or was ended can be resumed")));
-        admins.MapDelete(One, context => WithJob(context, queue, job => DeleteAsync(context, queue, job)));
+            context, queue, view, job.Name, queue.Resume(job.Name, context.Party().ToString()), "only a job that failed or was ended can be resumed"))).WithSummary("Go on with a job that failed or was ended").WithDocuments(gives: JobJson.Default.JobDocument);
+        admins.MapDelete(One, context => WithJob(context, queue, job => DeleteAsync(context, queue, job))).WithSummary("Remove a job that has ended, with its models");
     }
 
     private static Task WriteAsync(HttpContext context, IReadOnlyList<JobLineDocument> lines) => context.Response.WriteAsJsonAsync(lines, JobJson.Default.IReadOnlyListJobLineDocument);

@@ -15,7 +15,7 @@ internal static class ObjectEndpoints
     public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
     {
         var handlers = new ObjectHandlers(new ServingOptions(), time, routes.ServiceProvider.GetRequiredService<ILogger<ObjectHandlers>>());
-        routes.MapObject("v1/jobs/{job}/objects/{name}", handlers, context => ValueTask.FromResult(Find(context, server)));
+        routes.MapObject("v1/jobs/{job}/objects/{name}", handlers, context => ValueTask.FromResult(Find(context, server))).WithSummary("An object of an open step, in parts: a message to the site, or its base");
     }
 
     private static ServedObject? Find(HttpContext context, TributaryServer server)

@@ -5,6 +5,7 @@ using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Data.Sqlite;
+using Microsoft.Extensions.Primitives;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
@@ -24,10 +25,10 @@ internal static class TaskEndpoints
 
     public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
     {
-        routes.MapGet(Routes.NextTask, context => NextAsync(context, server, time));
-        routes.MapPost(StepPattern + "/progress", context => ProgressAsync(context, server));
-        routes.MapPost(StepPattern + "/failure", context => FailureAsync(context, server));
-        routes.MapPost(StepPattern + "/result", context => ResultAsync(context, server));
+        routes.MapGet(Routes.NextTask, context => NextAsync(context, server, time)).WithSummary("The site's next task; with 'Prefer: wait=N' it waits for one, then 204").WithDocuments(gives: WireJson.Default.TaskDocument);
+        routes.MapPost(StepPattern + "/progress", context => ProgressAsync(context, server)).WithSummary("How far the site has come; also the sign that it lives").WithDocuments(WireJson.Default.TaskProgress);
+        routes.MapPost(StepPattern + "/failure", context => FailureAsync(context, server)).WithSummary("The site cannot do the task").WithDocuments(WireJson.Default.FailureDocument);
+        routes.MapPost(StepPattern + "/result", context => ResultAsync(context, server)).WithSummary("The site's result, whose message has been uploaded before").WithDocuments(WireJson.Default.ResultDocument);
     }
 
     /// <summary>The open step that a request's path names, if the site takes part in it.</summary>
@@ -45,13 +46,14 @@ internal static class TaskEndpoints
         TimeSpan wait = PreferredWait.Of(context.Request, server.Options.LongPollMax) ?? TimeSpan.Zero;
         using var deadline = new CancellationTokenSource(wait, time);
         using var either = CancellationTokenSource.CreateLinkedTokenSource(deadline.Token, context.RequestAborted);
+        StringValues except = context.Request.Query[Routes.Except];
         while (true)
         {
             // Taken before looking, so that a step that is opened meanwhile is not missed.
             Task opened = server.StepOpened;
             foreach (JobRun run in server.Running)
             {
-                if (run.Steps.NextFor(context.Site()) is { } open)
+                if (!except.Contains(run.Job.Name, StringComparer.Ordinal) && run.Steps.NextFor(context.Site()) is { } open)
                 {
                     open.State.Heard(context.Site());
                     await context.Response.WriteAsJsonAsync(TaskFor(run, open, context.Site()), WireJson.Default.TaskDocument, cancellationToken: context.RequestAborted);
@@ -97,6 +99,12 @@ internal static class TaskEndpoints
         }
 
         open.State.Heard(context.Site(), progress);
+        foreach (JobRun other in server.Running.Where(other => other != run))
+        {
+            // A site does one task at a time: what waits for it meanwhile has not lost it.
+            other.Steps.NextFor(context.Site())?.State.Heard(context.Site());
+        }
+
         run.Report(new SiteProgressed(open.Round, context.Site(), progress));
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
@@ -114,6 +122,7 @@ internal static class TaskEndpoints
             return;
         }
 
+        bool wasNeeded = open.State.Needs(context.Site());
         if (!failure.IsTransient)
         {
             open.State.Fail(context.Site(), failure.Reason);
@@ -121,6 +130,11 @@ internal static class TaskEndpoints
         else if (open.State.Retry(context.Site(), failure.Attempt, failure.Reason))
         {
             run.Report(new TaskRetried(open.Round, context.Site(), failure.Reason));
+        }
+
+        if (wasNeeded && !open.State.Needs(context.Site()))
+        {
+            run.Report(new TaskFailed(open.Round, context.Site(), failure.Reason));
         }
 
         open.Signal();

@@ -4,6 +4,7 @@ using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
+using Tributary.Federation.Wire;
 using Tributary.Server.Identity;
 using Tributary.Server.Jobs;
 using Tributary.Transport;
@@ -21,8 +22,8 @@ internal static class UploadEndpoints
     public static void Map(IEndpointRouteBuilder routes, TributaryServer server, TimeProvider time)
     {
         var handlers = new UploadHandlers(new ServingOptions(), time, routes.ServiceProvider.GetRequiredService<ILogger<UploadHandlers>>());
-        routes.MapPost(Pattern, context => BeginAsync(context, server, handlers));
-        routes.MapUpload(Pattern, handlers, context => ValueTask.FromResult(Find(context, server)));
+        routes.MapPost(Pattern, context => BeginAsync(context, server, handlers)).WithSummary("Begin to upload the message of a result").WithDocuments(WireJson.Default.UploadDocument);
+        routes.MapUpload(Pattern, handlers, context => ValueTask.FromResult(Find(context, server))).WithSummary("The upload of a result's message in parts: its state, a part, the commit");
     }
 
     private static async Task BeginAsync(HttpContext context, TributaryServer server, UploadHandlers handlers)

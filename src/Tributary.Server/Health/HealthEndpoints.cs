@@ -11,14 +11,14 @@ internal static class HealthEndpoints
 {
     public static void Map(IEndpointRouteBuilder routes, Readiness readiness)
     {
-        routes.MapGet("healthz", static context => AnswerAsync(context, "healthy"));
+        routes.MapGet("healthz", static context => AnswerAsync(context, "healthy")).WithSummary("Whether the process serves");
         routes.MapGet("readyz", context =>
         {
             IReadOnlyList<string> faults = readiness.Faults();
             return faults.Count == 0
                 ? AnswerAsync(context, "ready")
                 : Problem.WriteAsync(context, StatusCodes.Status503ServiceUnavailable, "not ready", $"The server cannot work: {string.Join("; ", faults)}.");
-        });
+        }).WithSummary("Whether the server can do its work; 503 where it cannot, with what is wrong");
     }
 
     private static Task AnswerAsync(HttpContext context, string status)

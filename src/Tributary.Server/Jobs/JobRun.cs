@@ -22,6 +22,8 @@ namespace Tributary.Server.Jobs;
 /// </summary>
 internal sealed class JobRun : ControllerContext, IAsyncDisposable
 {
+    private const string Merging = "merge";
+
     private readonly JobFolder _folder;
     private readonly Journal _journal;
     private readonly MessageBroadcast _broadcast;
@@ -30,9 +32,12 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     private readonly FilterPipeline _resultIn;
     private readonly ResultCheck _check;
     private readonly RoundTrace _trace;
-    private readonly List<IDisposable> _opened = [];
+    private readonly Lock _gate = new();
+
+    // Guarded by the gate: a merge that ends closes what is too old.
     private readonly Dictionary<(int Round, string Name), SafetensorsFile> _kept = [];
-    private SafetensorsFile? _model;
+    private List<IDisposable> _opened = [];
+    private TensorSource? _model;
 
     public JobRun(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time, Action<JobEvent> report, Action stepOpened)
     {
@@ -71,49 +76,82 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     public override Task<IReadOnlyList<SiteResult>> BufferAsync(TaskRequest request, int size, CancellationToken cancellationToken) =>
         CloseAsync(request, row => Steps.FillAsync(request, row, size, cancellationToken));
 
-    public override Task<TensorSource> KeepAsync(int round, string name, Func<TensorSource> source, CancellationToken cancellationToken)
+    /// <summary>Ends when the newest global model is durable, with its journal's row; its fault is the merge's.</summary>
+    public Task Merged => _broadcast.Newest?.Saved ?? Task.CompletedTask;
+
+    public override async Task<TensorSource> KeepAsync(int round, string name, Func<TensorSource> source, CancellationToken cancellationToken)
     {
+        await Merged;
         if (FindKept(round, name) is { } kept)
         {
-            return Task.FromResult(kept);
+            return kept;
         }
 
-        Write(round, name, source, _folder.Kept(round, name), cancellationToken);
-        return Task.FromResult(FindKept(round, name)!);
+        Do(round, name, () => new SafetensorsWriter(source()).WriteFile(_folder.Kept(round, name), cancellationToken));
+        return FindKept(round, name)!;
     }
 
     public override TensorSource? FindKept(int round, string name)
     {
-        if (_kept.TryGetValue((round, name), out SafetensorsFile? opened))
+        lock (_gate)
         {
-            return opened;
-        }
+            if (_kept.TryGetValue((round, name), out SafetensorsFile? opened))
+            {
+                return opened;
+            }
 
-        string path = _folder.Kept(round, name);
-        return File.Exists(path) ? _kept[(round, name)] = SafetensorsFile.Open(path) : null;
+            string path = _folder.Kept(round, name);
+            return File.Exists(path) ? _kept[(round, name)] = SafetensorsFile.Open(path) : null;
+        }
     }
 
-    public override Task<GlobalModel> SaveAsync(int round, Func<TensorSource> weights, CancellationToken cancellationToken)
+    public override async Task<GlobalModel> SaveAsync(int round, Func<TensorSource> weights, CancellationToken cancellationToken)
     {
-        if (!_journal.Models(Job.Name).Any(model => model.Round == round))
+        await Merged;
+        TensorSource? before = _model;
+        if (_journal.Models(Job.Name).Any(model => model.Round == round))
         {
-            _report(new MergeStarted(round));
-            long start = Stopwatch.GetTimestamp();
-            using TracedOperation merge = _trace.BeginMerge(round);
-            Write(round, "merge", weights, _folder.Model(round), cancellationToken);
-            _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
-            _report(new ModelSaved(round));
+            GlobalModel saved = OpenModel(round);
+            Forget(round, [.. Interlocked.Exchange(ref _opened, []), before]);
+            return saved;
         }
 
-        CloseOpened();
-        GlobalModel model = OpenModel(round);
-        ClearUsed(round);
-        _trace.Dispose();
-        return Task.FromResult(model);
+        _report(new MergeStarted(round));
+        long start = Stopwatch.GetTimestamp();
+        TracedOperation merge = _trace.BeginMerge(round);
+        GrowingModel? model = null;
+        Do(round, Merging, () => model = new GrowingModel(weights(), _folder.Model(round)));
+        _model = model;
+        _broadcast.Newest = model;
+        List<IDisposable> used = Interlocked.Exchange(ref _opened, []);
+        model!.Begin(
+            () =>
+            {
+                _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
+                _report(new ModelSaved(round));
+                Forget(round, [.. used, before]);
+            },
+            e => Explain(round, Merging, e),
+            cancellationToken);
+        _ = model.Saved.ContinueWith(
+            saved =>
+            {
+                if (saved.Exception is { } fault)
+                {
+                    merge.Fail(fault.GetBaseException());
+                }
+
+                merge.Dispose();
+                _trace.End(round);
+            },
+            CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return new GlobalModel(round, model);
     }
 
     public override void RecordLoss(GlobalModel model, double loss)
     {
+        // The model's row comes first. Sites that have measured the model have it, and then there is nothing left to wait for.
+        Merged.GetAwaiter().GetResult();
         _journal.SetLoss(Job.Name, model.Round, loss);
         _report(new LossKnown(model.Round, loss));
         int best = Best(_journal.Models(Job.Name));
@@ -134,9 +172,11 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
 
     public async ValueTask DisposeAsync()
     {
+        // A merge ends by itself, and at once where the job was cancelled. Steps may wait for what it writes.
+        await Merged.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         await Steps.DisposeAsync();
         _trace.Dispose();
-        CloseOpened();
+        _opened.ForEach(source => source.Dispose());
         _model?.Dispose();
         foreach (SafetensorsFile kept in _kept.Values)
         {
@@ -161,34 +201,49 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
             catch (Exception e) when (e is QuorumLostException or StepBrokenException or TensorFormatException || IsDiskFault(e))
             {
                 step.Fail(e);
-                throw new JobFailedException($"round {request.Round} ({request.Task}): {e.Message}", e);
+
+                // A model that cannot be merged breaks the message that is made of it: then it is the merge that failed, and not the step.
+                await Merged;
+                throw Explain(request.Round, request.Task, e);
             }
         }
 
         return Results(request);
     }
 
-    private void Write(int round, string what, Func<TensorSource> source, string path, CancellationToken cancellationToken)
+    private static void Do(int round, string what, Action work)
     {
         try
         {
-            new SafetensorsWriter(source()).WriteFile(path, cancellationToken);
+            work();
         }
-        catch (Exception e) when (IsDiskFault(e))
+        catch (Exception e) when (e is TensorFormatException || IsDiskFault(e))
         {
-            throw new JobFailedException($"round {round} ({what}): {e.Message}", e);
+            throw Explain(round, what, e);
         }
     }
 
-    /// <summary>Removes what the models up to a round were made of, and what was kept beside earlier ones.</summary>
-    private void ClearUsed(int round)
+    /// <summary>A fault as the end of a job is told; what is no fault of data, disk or sites stays as it is.</summary>
+    private static Exception Explain(int round, string what, Exception e) =>
+        e is QuorumLostException or StepBrokenException or TensorFormatException || IsDiskFault(e) ? new JobFailedException($"round {round} ({what}): {e.Message}", e) : e;
+
+    /// <summary>Closes and removes what the models up to a round were made of, and what was kept beside earlier ones.</summary>
+    private void Forget(int round, IEnumerable<IDisposable?> used)
     {
+        foreach (IDisposable? source in used)
+        {
+            source?.Dispose();
+        }
+
         HashSet<string> unused = [.. _journal.UnusedResults(Job.Name).Select(result => _folder.Spool(result.Round, result.Step, result.Site))];
         _folder.ClearSpool(path => unused.Contains(path) || Steps.Open.Any(open => path.StartsWith(_folder.Spool(open.Round, open.Step), StringComparison.Ordinal)));
-        foreach ((int Round, string Name) key in _kept.Keys.Where(key => key.Round < round).ToArray())
+        lock (_gate)
         {
-            _kept.Remove(key, out SafetensorsFile? kept);
-            kept!.Dispose();
+            foreach ((int Round, string Name) key in _kept.Keys.Where(key => key.Round < round).ToArray())
+            {
+                _kept.Remove(key, out SafetensorsFile? kept);
+                kept!.Dispose();
+            }
         }
 
         _folder.ClearKept(round);
@@ -223,7 +278,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     /// <summary>
     /// The global model's floats are fp32 whatever the initial ones are, so that what a round changes is not rounded away by a 16-bit type.
     /// </summary>
-    /// <remarks>Opens a round's model and closes the one before it. The initial one is the caller's to close.</remarks>
+    /// <remarks>The initial one is the caller's to close.</remarks>
     private GlobalModel OpenModel(int round)
     {
         if (round == 0)
@@ -231,7 +286,6 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
             return new GlobalModel(0, new CastSource(_initial, DType.F32));
         }
 
-        _model?.Dispose();
         _model = SafetensorsFile.Open(_folder.Model(round));
         return new GlobalModel(round, _model);
     }
@@ -241,15 +295,5 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     {
         _opened.Add(source);
         return source;
-    }
-
-    private void CloseOpened()
-    {
-        foreach (IDisposable source in _opened)
-        {
-            source.Dispose();
-        }
-
-        _opened.Clear();
     }
 }

@@ -29,6 +29,9 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     /// <summary>Whether sites may still fetch what a step offers.</summary>
     public Func<StepRow, bool> IsOpen { get; set; } = static _ => false;
 
+    /// <summary>The model that was merged last, maybe not to its end yet; null where none was since the server began.</summary>
+    public GrowingModel? Newest { get; set; }
+
     /// <summary>The shadows that sites may need.</summary>
     public IReadOnlyList<string> Held => [.. Needed(journal.Steps(job.Name)).Select(row => folder.Shadow(row.Round, row.Step))];
 
@@ -58,12 +61,14 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
                 before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), job.Precision.Task);
             IReadOnlyList<long> units = StreamingUnits.Ends(job.Streaming, plan);
             string path = folder.Message(request.Round, request.Step);
-            ByteSource bytes = before is null && IsStored(request) ? new PlannedMessage(plan)
+            GrowingModel? growing = Newest;
+            ByteSource bytes = before is null && IsStored(request) ? new PlannedMessage(plan, growing is null ? null : (length, token) => growing.WaitForAsync(plan, length, token))
                 : row is null ? StagedFile.Create(path, plan.Header.FileLength, units)
                 : ByteSource.FromFile(path);
             string name = Name(request);
             return new StepMessage(
-                name, Routes.Object(job.Name, name), meaning, plan, bytes, units, row?.Digest, (message, made) => CommitAsync(request, opened, before, message, made), sources, cancellationToken);
+                name, Routes.Object(job.Name, name), meaning, plan, bytes, units, row?.Digest, (message, made) => Commit(request, opened, before, message, made),
+                growing?.Saved ?? Task.CompletedTask, sources, cancellationToken);
         }
         catch
         {
@@ -118,7 +123,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     }
 
     /// <summary>The message is durable: writes the shadow where it has to be, and the journal's row, which makes both count.</summary>
-    private Task CommitAsync(TaskRequest request, DateTimeOffset opened, StepRow? before, StepMessage message, ObjectDescriptor made)
+    private void Commit(TaskRequest request, DateTimeOffset opened, StepRow? before, StepMessage message, ObjectDescriptor made)
     {
         if (before is not null)
         {
@@ -128,7 +133,6 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         journal.OpenStep(job.Name, new StepRow(
             request.Round, request.Step, request.Task, made.Digest, message.Meaning, made.Length, message.EncodeTime.TotalSeconds, opened));
         ClearMessages();
-        return Task.CompletedTask;
     }
 
     /// <summary>Kept are the messages of open steps, and the one before the last where that is the base: a model as it was sent.</summary>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Wire;
+using Tributary.Federation.Workflows;
 using Tributary.Server.Telemetry;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
@@ -30,6 +31,7 @@ internal sealed class StepMessage : IAsyncDisposable
     /// <param name="unitEnds">Where its units end, for those who receive it.</param>
     /// <param name="recorded">Its digest, where it was committed before.</param>
     /// <param name="committing">Makes it count; not called for one that was committed before.</param>
+    /// <param name="modelSaved">Ends when the model that it is made of is durable, before which it does not count.</param>
     /// <param name="sources">What it is read from; disposed with it.</param>
     /// <param name="cancellationToken">Ends the encoding.</param>
     public StepMessage(
@@ -40,7 +42,8 @@ internal sealed class StepMessage : IAsyncDisposable
         ByteSource bytes,
         IReadOnlyList<long> unitEnds,
         string? recorded,
-        Func<StepMessage, ObjectDescriptor, Task> committing,
+        Action<StepMessage, ObjectDescriptor> committing,
+        Task modelSaved,
         IReadOnlyList<IDisposable> sources,
         CancellationToken cancellationToken)
     {
@@ -51,7 +54,7 @@ internal sealed class StepMessage : IAsyncDisposable
         _sources = sources;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Object = new ServedObject(name, bytes, PartLayout.PartBytesDefault, recorded, recorded is null ? CommitAsync : null);
-        Made = Task.CompletedTask;
+        Made = modelSaved;
         if (bytes is StagedFile staged)
         {
             _encoding = Task.Run(() => Encode(plan, staged, _stop.Token), _stop.Token);
@@ -61,7 +64,8 @@ internal sealed class StepMessage : IAsyncDisposable
         async Task CommitAsync(ObjectDescriptor descriptor)
         {
             await _encoding;
-            await committing(this, descriptor);
+            await RequireSavedAsync(modelSaved);
+            committing(this, descriptor);
         }
     }
 
@@ -71,10 +75,15 @@ internal sealed class StepMessage : IAsyncDisposable
     /// <summary>Its bytes, as they are offered.</summary>
     public ServedObject Object { get; }
 
-    /// <summary>The time that encoding took; none where nothing had to be encoded.</summary>
+    /// <summary>
+    /// The time that encoding took, with what it waited for the merge of the model that it is made of; none where nothing had to be encoded.
+    /// </summary>
     public TimeSpan EncodeTime { get; private set; }
 
-    /// <summary>Ends when a message that has to be encoded is committed; its fault is the step's. Others are committed when a site asks.</summary>
+    /// <summary>
+    /// Ends when a message that has to be encoded is committed; its fault is the step's. Others are committed when a site asks: then it ends with the
+    /// merge of their model.
+    /// </summary>
     public Task Made { get; }
 
     /// <summary>Its length in bytes.</summary>
@@ -101,6 +110,19 @@ internal sealed class StepMessage : IAsyncDisposable
         }
 
         _stop.Dispose();
+    }
+
+    private static async Task RequireSavedAsync(Task modelSaved)
+    {
+        try
+        {
+            await modelSaved;
+        }
+        catch (JobFailedException e)
+        {
+            // It is told to sites, whom the server's folder does not concern.
+            throw new IOException("the model that it is made of could not be merged", e);
+        }
     }
 
     private async Task MakeAsync()

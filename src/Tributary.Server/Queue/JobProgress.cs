@@ -40,6 +40,10 @@ internal sealed class JobProgress(TimeProvider time)
             case TaskRetried retried:
                 Note(retried.Site, $"tries its task of round {retried.Round} again, since {retried.Reason}");
                 break;
+            case TaskFailed failed:
+                Move(failed.Site, new TaskProgress(TaskPhase.Waiting));
+                Note(failed.Site, $"does not do its task of round {failed.Round}: {failed.Reason}");
+                break;
             case SiteLeftOut left:
                 Note(left.Part.Site, $"round {left.Round} went on without it ({left.Part.State.ToString().ToLowerInvariant()}): {left.Part.Reason}");
                 break;

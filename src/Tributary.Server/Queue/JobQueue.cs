@@ -339,8 +339,9 @@ internal sealed partial class JobQueue : IAsyncDisposable
                 Audit.Add($"site/{result.Site}", "result-sent", job.Name, $"round {result.Round}");
             }
 
+            string? before = happened is SiteProgressed site ? progress.Of(site.Site).Progress.Note : null;
             progress.Observe(happened);
-            JobEventText.Note(Events, job.Name, happened);
+            JobEventText.Note(Events, job.Name, happened, before);
             Draw(curves, job.Name, happened);
         }
     }

@@ -43,7 +43,7 @@ internal sealed class JobView(TributaryServer server, JobQueue queue)
     {
         SiteProgress stands = progress?.Of(site) ?? new SiteProgress(new TaskProgress(TaskPhase.Waiting), 0);
         return new JobSiteDocument(
-            site, queue.Sites.Seen(site), stands.Progress.Phase, stands.Progress.Done, stands.Progress.Total, stands.Loss, stands.TokensPerSecond, stands.BytesPerSecond, stands.Note);
+            site, queue.Sites.Seen(site), stands.Progress.Phase, stands.Progress.Done, stands.Progress.Total, stands.Loss, stands.TokensPerSecond, stands.BytesPerSecond, stands.Progress.Note ?? stands.Note);
     }
 
     /// <summary>A model's loss is what sites measure when they have received it, in the round after the one that made it.</summary>

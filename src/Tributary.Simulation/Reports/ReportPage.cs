@@ -1,11 +1,12 @@
 using System.Text;
+using Tributary.Server.Dashboard;
 
 namespace Tributary.Simulation.Reports;
 
 /// <summary>The report's HTML: the template, with its style, its scripts, its data and what the other parts make of the summary.</summary>
 internal static class ReportPage
 {
-    private static readonly string[] s_scripts = ["run.js", "numbers.js", "drawing.js", "losses.js", "bytes.js", "times.js", "report.js"];
+    private static readonly string[] s_scripts = ["losses.js", "bytes.js", "times.js", "report.js"];
 
     public static string Render(RunSummary summary)
     {
@@ -14,7 +15,7 @@ internal static class ReportPage
         {
             "job" => Html.From($"{summary.Job}").Markup,
             "version" => Html.From($"{summary.Version}").Markup,
-            "style" => Resource("report.css"),
+            "style" => PageAssets.Read("theme.css") + Resource("report.css"),
             "facts" => ReportHeader.Facts(summary).Markup,
             "cards" => ReportHeader.Cards(summary).Markup,
             "lossLabel" => Html.From($"{ChartLabels.Loss(summary)}").Markup,
@@ -27,8 +28,8 @@ internal static class ReportPage
             "crossSite" => CrossSiteTable.Render(summary).Markup,
             "next" => NextSteps.Render(summary).Markup,
             "data" => data,
-            "echarts" => ECharts(Resource("echarts.js")),
-            "script" => string.Join('\n', s_scripts.Select(Resource)),
+            "echarts" => PageAssets.ECharts(),
+            "script" => string.Join('\n', [Resource("run.js"), PageAssets.Read("numbers.js"), PageAssets.Read("drawing.js"), .. s_scripts.Select(Resource)]),
             _ => throw new InvalidOperationException($"The report's template asks for '{name}', which nothing gives."),
         });
     }
@@ -46,15 +47,6 @@ internal static class ReportPage
         }
 
         return page.Append(template, at, template.Length - at).ToString();
-    }
-
-    // The package's script is ECharts, then, joined by a comma, a statistics extension and glue for Blazor: ours to leave out.
-    private static string ECharts(string bundle)
-    {
-        int end = bundle.IndexOf(",function(t,e){\"object\"==typeof exports&&\"object\"==typeof module", StringComparison.Ordinal);
-        return end > 0
-            ? bundle[..end]
-            : throw new InvalidOperationException("The script of Vizor.ECharts is not laid out as that of the version built against.");
     }
 
     private static string Resource(string name)

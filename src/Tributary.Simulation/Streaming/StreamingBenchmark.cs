@@ -174,7 +174,7 @@ public sealed class StreamingBenchmark
             report(new ExperimentProgress(_number, count, _what, string.Empty, 0, null));
         }
 
-        public void Move(TaskPhase phase, long bytes) => report(new ExperimentProgress(_number, count, _what, phase.ToString().ToLowerInvariant(), bytes, null));
+        public void Move(TaskPhase phase, long bytes) => report(new ExperimentProgress(_number, count, _what, phase.Text(), bytes, null));
 
         public void Done(double seconds) => report(new ExperimentProgress(_number, count, _what, string.Empty, 0, seconds));
     }

@@ -221,6 +221,7 @@ internal sealed class Download(
             for (int done = 0; done < length;)
             {
                 Memory<byte> step = buffer.AsMemory(0, Math.Min(PartReading.StepBytes, length - done));
+                await (transfer.Options.Down?.TakeAsync(step.Length, cancellationToken) ?? Task.CompletedTask);
                 int filled = 0;
                 while (filled < step.Length)
                 {

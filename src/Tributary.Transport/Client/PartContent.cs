@@ -4,7 +4,7 @@ using System.Net;
 namespace Tributary.Transport;
 
 /// <summary>One part of a source as the body of a request. It is read while it is sent, and may be sent again.</summary>
-internal sealed class PartContent(ByteSource source, long offset, int length, Action<int> moved) : HttpContent
+internal sealed class PartContent(ByteSource source, long offset, int length, Action<int> moved, RateLimit? limit) : HttpContent
 {
     /// <summary>What went wrong with the source, as opposed to the connection.</summary>
     public Exception? SourceFailure { get; private set; }
@@ -27,6 +27,7 @@ internal sealed class PartContent(ByteSource source, long offset, int length, Ac
             {
                 Memory<byte> step = buffer.AsMemory(0, Math.Min(PartReading.StepBytes, length - done));
                 Read(offset + done, step.Span);
+                await (limit?.TakeAsync(step.Length, cancellationToken) ?? Task.CompletedTask);
                 await stream.WriteAsync(step, cancellationToken);
                 moved(step.Length);
                 done += step.Length;

@@ -41,6 +41,8 @@ internal sealed class Transfer : IDisposable
 
     public TransferGauge Gauge { get; }
 
+    public TransferOptions Options => _options;
+
     /// <summary>Runs the whole transfer, and makes one clear error of whatever ends it.</summary>
     public async Task<T> RunAsync<T>(Func<CancellationToken, Task<T>> work)
     {

@@ -18,6 +18,12 @@ public sealed record TransferOptions
     /// <summary>The longest wait before a repetition, unless the server asks for more. Default: 10 seconds.</summary>
     public TimeSpan BackoffMax { get; init; } = TimeSpan.FromSeconds(10);
 
+    /// <summary>What downloads may bring in together; share one instance among all that are meant. Null for as fast as it goes.</summary>
+    public RateLimit? Down { get; init; }
+
+    /// <summary>What uploads may send together; share one instance among all that are meant. Null for as fast as it goes.</summary>
+    public RateLimit? Up { get; init; }
+
     internal void Validate()
     {
         const int ConnectionsMax = 64;

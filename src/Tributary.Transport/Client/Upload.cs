@@ -89,7 +89,7 @@ internal sealed class Upload(HttpClient http, TimeProvider clock, Transfer trans
         int part, long offset, int length, PartChecksum checksum, Attempt attempt, CancellationToken cancellationToken)
     {
         Uri target = ClientJson.Below(address, string.Create(CultureInfo.InvariantCulture, $"parts/{part}"));
-        using var content = new PartContent(source, offset, length, attempt.Move);
+        using var content = new PartContent(source, offset, length, attempt.Move, transfer.Options.Up);
         using var put = new HttpRequestMessage(HttpMethod.Put, target) { Content = content };
         content.Headers.Add(DigestField.ContentDigest, DigestField.Format(checksum));
 

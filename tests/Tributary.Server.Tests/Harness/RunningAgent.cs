@@ -12,7 +12,8 @@ internal sealed class RunningAgent : IAsyncDisposable
     private readonly CancellationTokenSource _stop = new();
     private readonly SiteAgent _agent;
 
-    public RunningAgent(string site, string folder, Uri server, Executor executor, Kit? kit = null, Uri? proxy = null, ILogger? logger = null)
+    public RunningAgent(string site, string folder, Uri server, Executor executor, Kit? kit = null, Uri? proxy = null, ILogger? logger = null,
+        Func<SiteOptions, SiteOptions>? change = null, TimeProvider? time = null)
     {
         var options = new SiteOptions
         {
@@ -25,7 +26,7 @@ internal sealed class RunningAgent : IAsyncDisposable
             Logger = logger ?? NullLogger.Instance,
             ProgressInterval = TimeSpan.FromMilliseconds(20),
         };
-        _agent = new SiteAgent(options, executor, TimeProvider.System, new Random(1));
+        _agent = new SiteAgent(change?.Invoke(options) ?? options, executor, time ?? TimeProvider.System, new Random(1));
         Ended = _agent.RunAsync(_stop.Token);
     }
 

@@ -8,6 +8,7 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Provisioning;
+using Tributary.Site;
 using Tributary.Tensors;
 using Tributary.TestKit;
 
@@ -69,8 +70,11 @@ internal sealed class SecureServer : IAsyncDisposable
 
     public ManualSite Site(string site) => new(Client($"site/{site}"));
 
-    public RunningAgent Agent(string site, Executor executor, Uri? proxy = null, Uri? server = null, ILogger? logger = null) =>
-        new(site, _folder[$"site-{site}"], server ?? Address, executor, Kept(Project.Open($"site/{site}", TimeProvider.System)), proxy, logger);
+    public RunningAgent Agent(
+        string site, Executor executor, Uri? proxy = null, Uri? server = null, ILogger? logger = null, Func<SiteOptions, SiteOptions>? change = null, TimeProvider? time = null) =>
+        new(site, SiteFolder(site), server ?? Address, executor, Kept(Project.Open($"site/{site}", TimeProvider.System)), proxy, logger, change, time);
+
+    public string SiteFolder(string site) => _folder[$"site-{site}"];
 
     /// <summary>The server's interface as an administrator or viewer has it.</summary>
     public JobClient Admin(string party = "admin/alice")

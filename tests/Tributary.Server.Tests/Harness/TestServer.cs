@@ -3,6 +3,7 @@ using System.Threading.Channels;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
+using Tributary.Federation.Workflows;
 using Tributary.Tensors;
 using Tributary.TestKit;
 
@@ -55,10 +56,13 @@ internal sealed class TestServer : IAsyncDisposable
     }
 
     /// <summary>Runs a job; the events are there to be awaited.</summary>
-    public (Task<JobRecord> Job, ChannelReader<JobEvent> Events) Run(Job job, TensorSource initial)
+    public (Task<JobRecord> Job, ChannelReader<JobEvent> Events) Run(Job job, TensorSource initial) => Run(job, Controllers.Create(job.Workflow), initial);
+
+    /// <summary>Runs a job of a workflow that a test makes.</summary>
+    public (Task<JobRecord> Job, ChannelReader<JobEvent> Events) Run(Job job, Controller workflow, TensorSource initial)
     {
         var events = Channel.CreateUnbounded<JobEvent>();
-        return (Server.RunJobAsync(job, initial, happened => events.Writer.TryWrite(happened), _stop.Token), events.Reader);
+        return (Server.RunJobAsync(job, workflow, initial, happened => events.Writer.TryWrite(happened), _stop.Token), events.Reader);
     }
 
     /// <summary>Runs a job and waits until its first step is open.</summary>

@@ -21,6 +21,7 @@ public sealed partial class RefusedCertificateTests
     {
         ["GET healthz"] = "site admin viewer server",
         ["GET readyz"] = "site admin viewer server",
+        ["GET openapi.json"] = "site admin viewer server",
         ["GET v1/tasks/next"] = "site",
         [$"POST {Step}/progress"] = "site",
         [$"POST {Step}/failure"] = "site",
@@ -33,6 +34,9 @@ public sealed partial class RefusedCertificateTests
         ["HEAD v1/jobs/{job}/objects/{name}"] = "site",
         ["GET v1/jobs/{job}/objects/{name}/descriptor"] = "site",
         ["HEAD v1/jobs/{job}/objects/{name}/descriptor"] = "site",
+        ["GET "] = "admin viewer",
+        ["GET assets/{name}"] = "admin viewer",
+        ["GET v1/me"] = "admin viewer",
         ["GET v1/jobs"] = "admin viewer",
         ["GET v1/sites"] = "admin viewer",
         ["GET v1/jobs/{job}"] = "admin viewer",
@@ -122,6 +126,30 @@ public sealed partial class RefusedCertificateTests
             {
                 (await DetailAsync(response, HttpStatusCode.Forbidden)).ShouldBe($"This address is not for {party}.", $"{method} {path}");
             }
+        }
+    }
+
+    [Fact]
+    public async Task The_OpenAPI_document_has_every_address_with_its_roles_and_says_what_it_is_for()
+    {
+        await using SecureServer server = await SecureServer.StartAsync();
+        using HttpClient client = server.Client("viewer/bob");
+        using JsonDocument document = JsonDocument.Parse(await client.GetStringAsync("openapi.json", Cancel));
+        var found = new Dictionary<string, string>(StringComparer.Ordinal);
+        foreach (JsonProperty path in document.RootElement.GetProperty("paths").EnumerateObject())
+        {
+            foreach (JsonProperty operation in path.Value.EnumerateObject())
+            {
+                operation.Value.GetProperty("summary").GetString().ShouldNotBeNullOrEmpty($"{operation.Name} {path.Name}");
+                found[$"{operation.Name.ToUpperInvariant()} {path.Name.TrimStart('/')}"] = string.Join(' ', operation.Value.GetProperty("x-roles").EnumerateArray().Select(role => role.GetString()).Order());
+            }
+        }
+
+        found.ShouldBe(Rules.ToDictionary(rule => rule.Key.Replace(":int", string.Empty, StringComparison.Ordinal), rule => string.Join(' ', rule.Value.Split(' ').Order())), ignoreOrder: true);
+        string text = document.RootElement.GetRawText();
+        foreach (Match reference in Regex.Matches(text, "\\"#/components/schemas/(\\w+)\\"", RegexOptions.None, TimeSpan.FromSeconds(1)))
+        {
+            document.RootElement.GetProperty("components").GetProperty("schemas").TryGetProperty(reference.Groups[1].Value, out _).ShouldBeTrue(reference.Value);
         }
     }
 

@@ -101,7 +101,7 @@ public sealed class SecureFederationTests
         using Kit site = project.Open("site/a");
         ServerOptions listening = ServerFile.Read(server);
         (listening.Port, listening.Address, listening.Folder, listening.Kit).ShouldBe((8443, null, Path.Combine(server.Folder, "data"), server));
-        Site.SiteOptions connecting = Site.SiteFile.Read(site).Options;
+        Site.SiteOptions connecting = Site.SiteFile.Read(site, TimeProvider.System).Options;
         (connecting.Name, connecting.Server, connecting.Proxy, connecting.Kit).ShouldBe(("a", new Uri("https://localhost:8443"), null, site));
 
         // What is commented out is right as well.
@@ -112,7 +112,7 @@ public sealed class SecureFederationTests
         }
 
         await File.WriteAllTextAsync(site.ConfigurationPath, yaml, Cancel);
-        Site.SiteFile all = Site.SiteFile.Read(site);
+        Site.SiteFile all = Site.SiteFile.Read(site, TimeProvider.System);
         (all.Options.Proxy, all.DataPath, all.ModelFolder).ShouldBe((new Uri("http://proxy.example.org:3128"), Path.Combine(site.Folder, "records.jsonl"), Path.Combine(site.Folder, "model")));
         all.Telemetry.ShouldBe(new Uri("http://127.0.0.1:4318"));
         string listens = await File.ReadAllTextAsync(server.ConfigurationPath, Cancel);
@@ -138,7 +138,7 @@ public sealed class SecureFederationTests
         }
 
         await File.WriteAllTextAsync(site.ConfigurationPath, "server: http://fl.example.org\nproxy: proxy:3128\n", Cancel);
-        message = Should.Throw<Configuration.YamlFileException>(() => Site.SiteFile.Read(site)).Message;
+        message = Should.Throw<Configuration.YamlFileException>(() => Site.SiteFile.Read(site, TimeProvider.System)).Message;
         foreach (string part in new[] { "site.yaml:1: 'server' is 'http://fl.example.org'", "begins with https://", "site.yaml:2: 'proxy' is 'proxy:3128'", "'folder' is missing" })
         {
             message.ShouldContain(part);

@@ -61,12 +61,12 @@ public sealed class ChangedModelTests : IDisposable
     {
         Write(seed: 1);
         using SafetensorsFile model = SafetensorsFile.Open(ModelPath);
-        using var gate = new ManualResetEventSlim();
-        using var initial = new GatedSource(model, gate, tile: 1);
         await using TestServer server = await TestServer.StartAsync();
+        using var gate = new Gate();
+        using TensorSource initial = gate.Hold(model, tile: 1);
         Task<JobRecord> running = await server.OpenAsync(Models.Job("demo", "a") with { Precision = new JobPrecision("int8", "int8") }, initial);
         Touch();
-        gate.Set();
+        gate.Open();
         (await Should.ThrowAsync<JobFailedException>(running)).Message.ShouldStartWith($"round 1 (train): {ModelPath}: was written at ");
         Directory.GetFiles(Path.Combine(server.Folder, "jobs", "demo", "messages")).ShouldBeEmpty();
     }

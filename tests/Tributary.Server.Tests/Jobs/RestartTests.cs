@@ -75,8 +75,8 @@ public sealed class RestartTests
         using var initial = new MemorySource(MemorySource.Gaussian("w", DType.F32, [5, Tile.ElementsMax], 1));
         long length = initial.Manifest.ByteLength;
         await using TestServer server = await TestServer.StartAsync();
-        using var gate = new ManualResetEventSlim();
-        var executor = new AddingExecutor(1, 1) { Result = trained => new GatedSource(trained, gate, tile: 4) };
+        using var gate = new Gate();
+        var executor = new AddingExecutor(1, 1) { Result = trained => gate.Hold(trained, tile: 4) };
         await using RunningAgent a = server.Agent("a", executor);
         Job job = Models.Job("cut", "a") with { Rounds = 1, Exchange = Exchange.Weights };
         (Task<JobRecord> running, ChannelReader<JobEvent> events) = server.Run(job, initial);
@@ -84,7 +84,7 @@ public sealed class RestartTests
         await server.RestartAsync(running);
         (running, events) = server.Run(job, initial);
         await events.UntilAsync<StepOpened>(_ => true);
-        gate.Set();
+        gate.Open();
         JobRecord record = await running;
         executor.Done.ShouldBe(["train 1", "evaluate 2"]);
         record.Results[0].Metrics[MetricNames.BytesUp].ShouldBeInRange(length, 1.5 * length);

@@ -12,27 +12,6 @@ const training = name => partOf.map(parts => parts.get(name)?.trainLoss ?? null)
 const sitesOn = new Set(manySites ? [] : siteNames);
 const linesOn = new Set(['global', 'trained', ...(manySites ? ['range'] : []), ...(siteNames.length <= 4 ? ['received'] : [])]);
 
-function line(name, data, color, symbol, more) {
-  const crowded = data.length > 40;
-  const alone = at => data[at - 1] == null && data[at + 1] == null; // no line would show it
-  return {
-    type: 'line', name, symbol, itemStyle: { color }, lineStyle: { width: 1.6, color, ...more?.lineStyle }, z: more?.z ?? 2,
-    connectNulls: false, emphasis: { disabled: true },
-    data: data.map((value, at) => ({ value, symbolSize: !crowded || alone(at) ? more?.size ?? 6 : 0 })),
-  };
-}
-
-// The smallest and the largest of many sites, as a band.
-function range(values, color) {
-  const common = {
-    type: 'line', stack: 'range', symbol: 'none', silent: true, lineStyle: { opacity: 0 }, z: 1, emphasis: { disabled: true }, color,
-  };
-  return [
-    { ...common, data: values.map(pair => pair?.[0] ?? null) },
-    { ...common, data: values.map(pair => pair ? pair[1] - pair[0] : null), areaStyle: { color, opacity: 0.25, origin: 'auto' } },
-  ];
-}
-
 function extremes(of, length) {
   const all = siteNames.map(of);
   return Array.from({ length }, (_, at) => {
@@ -42,9 +21,6 @@ function extremes(of, length) {
 }
 
 const shownSites = () => siteNames.map((name, at) => ({ name, at })).filter(site => sitesOn.has(site.name));
-const rangeTip = pair => ({
-  label: 'Range of the sites', value: `${loss(pair[0])} to ${loss(pair[1])}`, color: css('--c1'), shape: 'block',
-});
 
 function lossOption() {
   const sites = shownSites().map(site => ({ ...site, trained: trained(site.name), received: received(site.name) }));

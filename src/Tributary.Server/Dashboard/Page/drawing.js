@@ -1,4 +1,4 @@
-// What all charts have in common: colours, legends, tooltips, axes. The colours are those of report.css.
+// What all charts have in common: colours, legends, tooltips, axes. The colours are those of theme.css.
 
 const symbols = ['circle', 'triangle', 'rect', 'diamond'];
 const charts = [];
@@ -87,13 +87,39 @@ function frame(labels, unit, tooltip, band) {
   };
 }
 
-// Draws what `build` gives, and gives the function that draws it again.
-function chart(id, build) {
+function line(name, data, color, symbol, more) {
+  const crowded = data.length > 40;
+  const alone = at => data[at - 1] == null && data[at + 1] == null; // no line would show it
+  return {
+    type: 'line', name, symbol, itemStyle: { color }, lineStyle: { width: 1.6, color, ...more?.lineStyle }, z: more?.z ?? 2,
+    connectNulls: false, emphasis: { disabled: true },
+    data: data.map((value, at) => ({ value, symbolSize: !crowded || alone(at) ? more?.size ?? 6 : 0 })),
+  };
+}
+
+// The smallest and the largest of many sites, as a band.
+function range(values, color) {
+  const common = {
+    type: 'line', stack: 'range', symbol: 'none', silent: true, lineStyle: { opacity: 0 }, z: 1, emphasis: { disabled: true }, color,
+  };
+  return [
+    { ...common, data: values.map(pair => pair?.[0] ?? null) },
+    { ...common, data: values.map(pair => pair ? pair[1] - pair[0] : null), areaStyle: { color, opacity: 0.25, origin: 'auto' } },
+  ];
+}
+
+const rangeTip = pair => ({
+  label: 'Range of the sites', value: `${loss(pair[0])} to ${loss(pair[1])}`, color: css('--c1'), shape: 'block',
+});
+
+// Draws what `build` gives, and gives the function that draws it again. SVG is sharp in print; its attributes of style are what a policy
+// without 'unsafe-inline' forbids, where it has to be a canvas.
+function chart(id, build, renderer = 'svg') {
   const box = document.getElementById(id);
-  const it = echarts.init(box, null, { renderer: 'svg' });
+  const it = echarts.init(box, null, { renderer });
   const draw = () => it.setOption(build(), { notMerge: true });
   draw();
-  new ResizeObserver(() => { if (!('print' in document.documentElement.dataset)) it.resize(); }).observe(box);
+  new ResizeObserver(() => { if (!it.isDisposed() && !('print' in document.documentElement.dataset)) it.resize(); }).observe(box);
   charts.push({ it, draw });
   return draw;
 }

@@ -2,9 +2,10 @@ using Tributary.Configuration;
 
 namespace Tributary.Federation.Jobs;
 
-/// <summary>Reads the trainers that a job file for a simulation offers in its sites' name.</summary>
-internal static class JobFileTrainers
+/// <summary>Reads trainers as files offer them by name: a job file for a simulation in its sites' name, and a site's configuration.</summary>
+public static class TrainerOffers
 {
+    /// <summary>Reads what stands below 'trainers', sorted by name; none where that is not there. What is wrong goes to the map's errors.</summary>
     public static TrainerOffer[] Read(YamlMap? map)
     {
         if (map is null)
@@ -15,15 +16,14 @@ internal static class JobFileTrainers
         var offers = new List<TrainerOffer>();
         foreach (string name in map.Keys)
         {
-            map.CheckName(name, name);
             if (name == TrainerOffer.Builtin)
             {
                 map.Wrong(name, $"'{TrainerOffer.Builtin}' is the name of the trainer inside; give this one another");
             }
 
-            if (map.Map(name) is { } offer)
+            if (Open(map, name) is { } offer)
             {
-                offers.Add(ReadOffer(name, offer));
+                offers.Add(ReadOne(name, offer));
                 offer.RefuseOtherKeys();
             }
         }
@@ -31,7 +31,15 @@ internal static class JobFileTrainers
         return [.. offers.OrderBy(offer => offer.Name, StringComparer.Ordinal)];
     }
 
-    private static TrainerOffer ReadOffer(string name, YamlMap map)
+    /// <summary>What stands below a trainer's name; null where that is no name, or has nothing below it.</summary>
+    public static YamlMap? Open(YamlMap map, string name)
+    {
+        map.CheckName(name, name);
+        return map.Map(name);
+    }
+
+    /// <summary>Reads one trainer.</summary>
+    public static TrainerOffer ReadOne(string name, YamlMap map)
     {
         var defaults = new TrainerOffer { Name = name, Command = [] };
         string[] command = map.Texts("command") ?? [map.Missing("command", "the program and its arguments, such as [python3, train.py]")];

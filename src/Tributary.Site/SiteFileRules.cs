@@ -1,0 +1,91 @@
+using Tributary.Codecs;
+using Tributary.Configuration;
+using Tributary.Provisioning;
+using Tributary.Site.Rules;
+using Tributary.Transport;
+
+namespace Tributary.Site;
+
+/// <summary>Reads what a site's configuration says of the jobs it takes, of what leaves it and how fast.</summary>
+internal static class SiteFileRules
+{
+    private const string Manual = "manual";
+
+    private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
+
+    public static SiteRules ReadRules(YamlMap map, TimeProvider time) => new()
+    {
+        Submitters = map.Texts("submitters")?.Select(text => ReadSubmitter(map, text)).OfType<Party>().ToArray(),
+        Jobs = map.Texts("jobs"),
+        ModelBytesMax = map.Bytes("model_bytes_max", 1),
+        Hours = ReadHours(map, time),
+        NeedsApproval = map.Choice("approval", ["none", Manual]) == Manual,
+    };
+
+    public static SiteFilters ReadFilters(YamlMap? map)
+    {
+        if (map is null)
+        {
+            return new SiteFilters();
+        }
+
+        var filters = new SiteFilters
+        {
+            Exclude = map.Texts("exclude") ?? [],
+            QuantizeAtLeast = map.Choice("quantize_at_least", PrecisionNames) is { } name ? Precision.Parse(name) : null,
+            ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false),
+        };
+        map.RefuseOtherKeys();
+        return filters;
+    }
+
+    public static TransferOptions ReadBandwidth(YamlMap? map, TimeProvider time)
+    {
+        var transfers = new TransferOptions();
+        if (map is null)
+        {
+            return transfers;
+        }
+
+        transfers = transfers with { Down = ReadLimit(map, "down", time), Up = ReadLimit(map, "up", time) };
+        map.RefuseOtherKeys();
+        return transfers;
+    }
+
+    private static RateLimit? ReadLimit(YamlMap map, string key, TimeProvider time) =>
+        map.Bytes(key, RateLimit.BytesPerSecondMin, "/s") is { } bytes ? new RateLimit(bytes, time) : null;
+
+    private static Party? ReadSubmitter(YamlMap map, string text)
+    {
+        if (Party.Parse(text) is { Role: PartyRole.Admin } admin)
+        {
+            return admin;
+        }
+
+        map.Wrong("submitters", $"'{text}' in 'submitters' should be an administrator, such as admin/alice");
+        return null;
+    }
+
+    private static OpenHours? ReadHours(YamlMap map, TimeProvider time)
+    {
+        TimeZoneInfo zone = time.LocalTimeZone;
+        if (map.Text("time_zone") is { } name && !TimeZoneInfo.TryFindSystemTimeZoneById(name, out zone!))
+        {
+            map.Wrong("time_zone", $"'time_zone' is '{name}', which this machine does not know; it should be a name such as Europe/Berlin (where the machine knows none, install its tzdata)");
+            zone = TimeZoneInfo.Utc;
+        }
+
+        if (map.Text("hours") is not { } text)
+        {
+            return null;
+        }
+
+        if (OpenHours.Parse(text, zone) is not { } hours)
+        {
+            map.Wrong("hours", $"'hours' is '{text}', but should be from one time of the day to another, such as \"20:00-06:00\"");
+            return null;
+        }
+
+        return hours;
+    }
+}
