@@ -53,7 +53,7 @@ internal static class Submittable
                 _ = FilterPipeline.For(point, job.Precision);
             }
         }
-        catch (Exception e) when (e is FilterMismatchException or ArgumentException or KeyNotFoundException)
+        catch (Exception e) when (e is FilterMismatchException or ArgumentException or KeyNotFoundException or FormatException)
         {
             return e.Message;
         }

@@ -62,7 +62,11 @@ internal sealed class TestServer : IAsyncDisposable
     public (Task<JobRecord> Job, ChannelReader<JobEvent> Events) Run(Job job, Controller workflow, TensorSource initial)
     {
         var events = Channel.CreateUnbounded<JobEvent>();
-        return (Server.RunJobAsync(job, workflow, initial, happened => events.Writer.TryWrite(happened), _stop.Token), events.Reader);
+        Task<JobRecord> running = Server.RunJobAsync(job, workflow, initial, happened => events.Writer.TryWrite(happened), _stop.Token);
+
+        // Who waits for an event that does not come is told when none can come any more.
+        _ = running.ContinueWith(_ => events.Writer.TryComplete(), CancellationToken.None, TaskContinuationOptions.ExecuteSynchronously, TaskScheduler.Default);
+        return (running, events.Reader);
     }
 
     /// <summary>Runs a job and waits until its first step is open.</summary>
