@@ -45,6 +45,7 @@ public sealed class QuickstartTests : IDisposable
             generated.Output.ShouldStartWith("How do I");
         }
 
+        Directory.GetFiles(Path.Combine(_folder.Path, "out", "quickstart", "tensorboard"), "*tfevents*", SearchOption.AllDirectories).Length.ShouldBe(4, "the global model's curves, and each site's");
         Directory.Exists(Path.Combine(_folder.Path, "out", "quickstart", "state")).ShouldBeFalse("the state of a finished run only takes space");
         Directory.EnumerateFileSystemEntries(_folder.Path, "*.partial", SearchOption.AllDirectories).ShouldBeEmpty();
     }

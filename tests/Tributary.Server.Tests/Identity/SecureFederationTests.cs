@@ -106,7 +106,7 @@ public sealed class SecureFederationTests
 
         // What is commented out is right as well.
         string yaml = await File.ReadAllTextAsync(site.ConfigurationPath, Cancel);
-        foreach (string key in new[] { "proxy", "data", "model" })
+        foreach (string key in new[] { "proxy", "data", "model", "telemetry", "  otlp" })
         {
             yaml = yaml.Replace($"# {key}:", $"{key}:", StringComparison.Ordinal);
         }
@@ -114,6 +114,14 @@ public sealed class SecureFederationTests
         await File.WriteAllTextAsync(site.ConfigurationPath, yaml, Cancel);
         Site.SiteFile all = Site.SiteFile.Read(site, TimeProvider.System);
         (all.Options.Proxy, all.DataPath, all.ModelFolder).ShouldBe((new Uri("http://proxy.example.org:3128"), Path.Combine(site.Folder, "records.jsonl"), Path.Combine(site.Folder, "model")));
+        all.Telemetry.ShouldBe(new Uri("http://127.0.0.1:4318"));
+        string listens = await File.ReadAllTextAsync(server.ConfigurationPath, Cancel);
+        await File.WriteAllTextAsync(
+            server.ConfigurationPath,
+            listens.Replace("# health_port:", "health_port:", StringComparison.Ordinal).Replace("# telemetry:", "telemetry:", StringComparison.Ordinal).Replace("#   otlp:", "  otlp:", StringComparison.Ordinal),
+            Cancel);
+        listening = ServerFile.Read(server);
+        (listening.HealthPort, listening.Telemetry).ShouldBe((8444, new Uri("http://127.0.0.1:4318")));
     }
 
     [Fact]
@@ -122,9 +130,9 @@ public sealed class SecureFederationTests
         using var project = new TestProject();
         using Kit server = project.Open("server/server");
         using Kit site = project.Open("site/a");
-        await File.WriteAllTextAsync(server.ConfigurationPath, "address: everywhere\nport: 99999\nfolder: data\ntls: no\n", Cancel);
+        await File.WriteAllTextAsync(server.ConfigurationPath, "address: everywhere\nport: 99999\nfolder: data\ntls: no\ntelemetry: { otlp: nowhere }\n", Cancel);
         string message = Should.Throw<Configuration.YamlFileException>(() => ServerFile.Read(server)).Message;
-        foreach (string part in new[] { "server.yaml:1: 'address' is 'everywhere'", "server.yaml:2: 'port' is '99999'", "server.yaml:4: unknown key 'tls'" })
+        foreach (string part in new[] { "server.yaml:1: 'address' is 'everywhere'", "server.yaml:2: 'port' is '99999'", "server.yaml:4: unknown key 'tls'", "server.yaml:5: 'otlp' is 'nowhere'" })
         {
             message.ShouldContain(part);
         }
