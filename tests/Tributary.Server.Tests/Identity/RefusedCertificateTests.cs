@@ -147,7 +147,7 @@ public sealed partial class RefusedCertificateTests
 
         found.ShouldBe(Rules.ToDictionary(rule => rule.Key.Replace(":int", string.Empty, StringComparison.Ordinal), rule => string.Join(' ', rule.Value.Split(' ').Order())), ignoreOrder: true);
         string text = document.RootElement.GetRawText();
-        foreach (Match reference in Regex.Matches(text, "\\"#/components/schemas/(\\w+)\\"", RegexOptions.None, TimeSpan.FromSeconds(1)))
+        foreach (Match reference in Regex.Matches(text, "\"#/components/schemas/(\\w+)\"", RegexOptions.None, TimeSpan.FromSeconds(1)))
         {
             document.RootElement.GetProperty("components").GetProperty("schemas").TryGetProperty(reference.Groups[1].Value, out _).ShouldBeTrue(reference.Value);
         }
