@@ -23,12 +23,11 @@ public sealed class DashboardCommandTests : IDisposable
         await ProvisionAsync();
         await using Daemon server = Daemon.Start(_folder.Path, "server", "start", "--kit", "kits/server");
         await server.UntilAsync("listens at", Cancel);
-        var start = new ProcessStartInfo("dotnet", [TributaryProgram.Assembly, "dashboard", "--kit", "kits/viewers/bob", "--no-open", "--json"]) { WorkingDirectory = _folder.Path, UseShellExecute = false, RedirectStandardOutput = true };
+        var start = new ProcessStartInfo("dotnet", [TributaryProgram.Assembly, "dashboard", "--kit", "kits/viewers/bob", "--no-open"]) { WorkingDirectory = _folder.Path, UseShellExecute = false, RedirectStandardOutput = true };
         using Process dashboard = Process.Start(start)!;
         try
         {
-            using JsonDocument printed = JsonDocument.Parse((await dashboard.StandardOutput.ReadLineAsync(Cancel))!);
-            var address = new Uri(printed.RootElement.GetProperty("address").GetString()!);
+            var address = new Uri((await dashboard.StandardOutput.ReadLineAsync(Cancel))!);
             using var browser = new HttpClient();
             (await browser.GetStringAsync(address, Cancel)).ShouldContain("<title>Tributary</title>");
             JsonElement me = await browser.GetFromJsonAsync<JsonElement>(new Uri(address, "v1/me"), Cancel);

@@ -27,7 +27,7 @@ public sealed class BrowserRulesTests
             request.Headers.Add(header, value);
             using HttpResponseMessage response = await client.SendAsync(request, Cancel);
             response.StatusCode.ShouldBe(HttpStatusCode.Forbidden, path);
-            (await response.Content.ReadAsStringAsync(Cancel)).ShouldContain("the dashboard\\u0027s own page");
+            (await response.Content.ReadAsStringAsync(Cancel)).ShouldContain("Only the dashboard");
         }
 
         (await server.Admin().GetAsync("demo", Cancel)).Line.State.ShouldBe(JobState.AwaitingModel);
