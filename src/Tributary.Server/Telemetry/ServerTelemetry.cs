@@ -16,7 +16,7 @@ public static class ServerTelemetry
 
     private static readonly ActivitySource Source = new(Name);
     private static readonly Meter Meter = new(Name);
-    private static readonly Histogram<double> RoundSeconds = Seconds("tributary.round.duration", "From a round's first step until its model is saved.");
+    private static readonly Histogram<double> RoundSeconds = Seconds("tributary.round.duration", "From a round's first step until its model is saved, or the next round begins.");
     private static readonly Histogram<double> StepSeconds = Seconds("tributary.step.duration", "From the offer of a task until it is closed.");
     private static readonly Histogram<double> EncodeSeconds = Seconds("tributary.encode.duration", "Encoding a step's message.");
     private static readonly Histogram<double> MergeSeconds = Seconds("tributary.merge.duration", "Merging updates into a model, and writing it.");
