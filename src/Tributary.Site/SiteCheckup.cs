@@ -21,15 +21,36 @@ public static class SiteCheckup
 
         yield return LookAtData(file.DataPath, file.ModelFolder);
         yield return LookAtModel(file.ModelFolder);
-        foreach (SiteTrainerOffer trainer in file.Trainers.Where(trainer => trainer.DataPath is not null))
+        foreach (SiteTrainerOffer trainer in file.Trainers)
         {
-            yield return LookAtTrainer(trainer.Offer.Name, trainer.DataPath!);
+            yield return LookAtTrainer(trainer, file.Options.Kit?.Folder ?? Environment.CurrentDirectory);
         }
     }
 
-    private static Finding LookAtTrainer(string name, string data) => Path.Exists(data)
-        ? Finding.Good("trainer", $"'{name}' has data of its own at {data}")
-        : Finding.Fault("trainer", $"'{name}' is to see {data}, which is not there", $"mend 'data' of '{name}' under 'trainers' in site.yaml");
+    private static Finding LookAtTrainer(SiteTrainerOffer trainer, string folder)
+    {
+        string name = trainer.Offer.Name;
+        string program = trainer.Offer.Command[0];
+        if (!IsThere(program, folder))
+        {
+            return Finding.Fault("trainer", $"'{name}' runs {program}, which is not there", $"install it, or mend 'command' of '{name}' under 'trainers' in site.yaml");
+        }
+
+        return trainer.DataPath is { } data && !Path.Exists(data)
+            ? Finding.Fault("trainer", $"'{name}' is to see {data}, which is not there", $"mend 'data' of '{name}' under 'trainers' in site.yaml")
+            : Finding.Good("trainer", $"'{name}' runs {program}{(trainer.DataPath is null ? string.Empty : $" on {trainer.DataPath}")}");
+    }
+
+    private static bool IsThere(string program, string workingFolder)
+    {
+        if (program.Contains(Path.DirectorySeparatorChar, StringComparison.Ordinal) || program.Contains('/', StringComparison.Ordinal))
+        {
+            return File.Exists(Path.Combine(workingFolder, program));
+        }
+
+        string[] endings = OperatingSystem.IsWindows() ? [".exe", ".cmd", ".bat", string.Empty] : [string.Empty];
+        return (Environment.GetEnvironmentVariable("PATH") ?? string.Empty).Split(Path.PathSeparator).Any(folder => endings.Any(ending => File.Exists(Path.Combine(folder, program + ending))));
+    }
 
     private static Finding LookAtData(string? path, string? model)
     {
