@@ -98,10 +98,18 @@ public sealed class KernelTests
             byte[] codes = new byte[codec.CodeBytes(values.Length)];
             codec.Encode(values, scales, codes);
             codec.Decode(scales, codes, values);
+
+            // What the runtime itself allocates once, as when it has compiled a method better, is not the codec's: an object in each call would be this much.
+            const int Calls = 64;
+            const int ObjectBytesMin = 24;
             long before = GC.GetAllocatedBytesForCurrentThread();
-            codec.Encode(values, scales, codes);
-            codec.Decode(scales, codes, values);
-            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBe(0, codec.Name);
+            for (int call = 0; call < Calls; call++)
+            {
+                codec.Encode(values, scales, codes);
+                codec.Decode(scales, codes, values);
+            }
+
+            (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(Calls * ObjectBytesMin, codec.Name);
         }
     }
 

@@ -123,6 +123,12 @@ internal static class TaskEndpoints
         }
 
         bool wasNeeded = open.State.Needs(context.Site());
+        if (!open.WasHanded(context.Site(), failure.Attempt))
+        {
+            await Problem.StepNotOpenAsync(context, server);
+            return;
+        }
+
         if (!failure.IsTransient)
         {
             open.State.Fail(context.Site(), failure.Reason);

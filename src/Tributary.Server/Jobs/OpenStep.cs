@@ -1,3 +1,4 @@
+using System.Collections.Concurrent;
 using System.Diagnostics;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
@@ -17,6 +18,9 @@ internal sealed class OpenStep(
 
     private readonly Dictionary<string, SiteUpload> _uploads =
         job.Sites.ToDictionary(site => site, site => new SiteUpload(folder.Spool(request.Round, request.Step, site)), StringComparer.Ordinal);
+
+    // The first attempt of each site since the step was opened.
+    private readonly ConcurrentDictionary<string, int> _handed = new(StringComparer.Ordinal);
 
     private readonly Task<Task<Exception>> _broken =
         Task.WhenAny<Exception>(baseModel is var (offered, _) ? [message.Object.Broken, offered.Broken] : [message.Object.Broken]);
@@ -38,9 +42,18 @@ internal sealed class OpenStep(
     public StepState State => state;
 
     /// <summary>The task as it is handed to a site, each time as a new attempt, also after a restart.</summary>
-    public TaskDocument TaskFor(string site) => new(
-        job, Name, Round, Step, journal.AddAttempt(job.Name, Round, Step, site), message.Document, baseModel?.Document, Math.Max(1, ConnectionsMax / job.Sites.Count),
-        Traceparent: _trace);
+    public TaskDocument TaskFor(string site)
+    {
+        int attempt = journal.AddAttempt(job.Name, Round, Step, site);
+        _handed.TryAdd(site, attempt);
+        return new TaskDocument(job, Name, Round, Step, attempt, message.Document, baseModel?.Document, Math.Max(1, ConnectionsMax / job.Sites.Count), Traceparent: _trace);
+    }
+
+    /// <summary>
+    /// Whether an attempt was handed to a site since this was opened. What became of one before that, of a job that was ended and begun again, says nothing of
+    /// this: what failed it may have been the end itself.
+    /// </summary>
+    public bool WasHanded(string site, int attempt) => _handed.TryGetValue(site, out int first) && attempt >= first;
 
     public int Attempts(string site) => journal.Attempts(job.Name, Round, Step, site);
 
@@ -62,7 +75,7 @@ internal sealed class OpenStep(
     public async Task WaitAsync(Func<bool> isDone, TimeSpan tick, TimeProvider time, CancellationToken cancellationToken)
     {
         // Taken before looking, so that a change meanwhile is not missed.
-        for (Task moved = changed.Next; !await IsBrokenAsync() && !isDone(); moved = changed.Next)
+        for (Task moved = changed.Next; !await IsBrokenAsync() && !await IsDoneAsync(isDone); moved = changed.Next)
         {
             var wake = Task.Delay(tick, time, cancellationToken);
             await (message.Made.IsCompleted ? Task.WhenAny(moved, wake, _broken) : Task.WhenAny(moved, wake, _broken, message.Made));
@@ -86,6 +99,20 @@ internal sealed class OpenStep(
 
         baseModel?.Object.Dispose();
         await message.DisposeAsync();
+    }
+
+    /// <summary>Where sites failed since an object broke, the object is the reason, and not they.</summary>
+    private async Task<bool> IsDoneAsync(Func<bool> isDone)
+    {
+        try
+        {
+            return isDone();
+        }
+        catch (QuorumLostException)
+        {
+            await IsBrokenAsync();
+            throw;
+        }
     }
 
     /// <summary>A site is told that an object cannot be had after the object knows, so its failure never comes before the reason.</summary>
