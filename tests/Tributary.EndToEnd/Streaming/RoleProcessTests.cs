@@ -68,8 +68,8 @@ public sealed class RoleProcessTests : IDisposable
             server.Begin();
             if (killed)
             {
-                // In the second round, whose message the site is about to fetch.
-                await server.UntilAsync<ModelMerged>(static _ => { }, Cancelled);
+                // In the second round, whose message the site is about to fetch; the model that it is made of may still be merged.
+                await server.UntilAsync<MessageOffered>(static _ => { }, Cancelled);
                 await server.UntilAsync<MessageOffered>(static _ => { }, Cancelled);
                 server.Kill();
                 (await Should.ThrowAsync<JobFailedException>(() => server.Ended)).Message.ShouldContain("was killed by signal 9");
