@@ -13,6 +13,7 @@ internal sealed class HeldTasks(ServerClient server, TimeProvider time, Func<Tas
     /// <summary>How often is looked whether one may begin: a person who has answered watches for what happens.</summary>
     public static readonly TimeSpan Interval = TimeSpan.FromSeconds(1);
 
+    private static readonly TimeSpan SignOfLifeMin = TimeSpan.FromMilliseconds(50);
     private static readonly TimeSpan SignOfLifeMax = TimeSpan.FromSeconds(2);
 
     private readonly Lock _lock = new();
@@ -69,8 +70,9 @@ internal sealed class HeldTasks(ServerClient server, TimeProvider time, Func<Tas
     {
         try
         {
-            TimeSpan quarter = task.Job.SiteTimeout / 4;
-            await using var telling = new ProgressReporter(server, task, quarter < SignOfLifeMax ? quarter : SignOfLifeMax, time, _stop.Token);
+            // Well within the time for which the job lets a site say nothing.
+            var signOfLife = TimeSpan.FromTicks(Math.Clamp(task.Job.SiteTimeout.Ticks / 4, SignOfLifeMin.Ticks, SignOfLifeMax.Ticks));
+            await using var telling = new ProgressReporter(server, task, signOfLife, time, _stop.Token);
             using var ended = CancellationTokenSource.CreateLinkedTokenSource(_stop.Token, telling.StepGone);
             using var timer = new PeriodicTimer(Interval, time);
             for (TaskProgress? now = wait; now is not null; now = look(task))

@@ -80,7 +80,7 @@ function showParts(job) {
     const isBusy = running && busy(site) === 1 && site.total > 0;
     const isDone = running && site.phase === 'Done';
     put(it.cells[0].lastChild, site.note ?? '');
-    put(it.cells[1], running ? site.phase.toLowerCase() : none);
+    put(it.cells[1], running ? site.phase.replace(/(?<=[a-z])(?=[A-Z])/g, ' ').toLowerCase() : none);
     it.cells[1].className = running ? `phase ${site.phase}` : '';
     const [bar, text] = it.cells[2].children;
     setHidden(bar, !isBusy && !isDone);
