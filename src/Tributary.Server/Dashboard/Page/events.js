@@ -3,8 +3,8 @@
 const eventsShown = 30, eventsWait = 25;
 
 // What is worth interrupting somebody for, and what is a reason to look.
-const eventsSaid = new Set(['started', 'model-saved', 'site-left-out', 'task-retried', 'finished', 'failed', 'aborted', 'resumed']);
-const eventsBad = new Set(['site-left-out', 'task-retried', 'failed', 'aborted']);
+const eventsSaid = new Set(['started', 'model-saved', 'site-left-out', 'site-waits', 'task-failed', 'task-retried', 'finished', 'failed', 'aborted', 'resumed']);
+const eventsBad = new Set(['site-left-out', 'task-failed', 'task-retried', 'failed', 'aborted']);
 
 function eventPlace(event) {
   return [event.round == null ? null : `round ${event.round}`, event.site].filter(it => it != null).join(', ');
