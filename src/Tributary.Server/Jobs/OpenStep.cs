@@ -57,7 +57,7 @@ internal sealed class OpenStep(
     public async Task WaitAsync(Func<bool> isDone, TimeSpan tick, TimeProvider time, CancellationToken cancellationToken)
     {
         // Taken before looking, so that a change meanwhile is not missed.
-        for (Task moved = changed.Next; !await IsBrokenAsync() && !isDone(); moved = changed.Next)
+        for (Task moved = changed.Next; !await IsBrokenAsync() && !IsDone(); moved = changed.Next)
         {
             var wake = Task.Delay(tick, time, cancellationToken);
             await (message.Made.IsCompleted ? Task.WhenAny(moved, wake, _broken) : Task.WhenAny(moved, wake, _broken, message.Made));
@@ -69,6 +69,16 @@ internal sealed class OpenStep(
         }
 
         await message.Object.CommitAsync();
+
+        bool IsDone()
+        {
+            if (message.ModelSaved.IsCompleted)
+            {
+                state.RunDeadline();
+            }
+
+            return isDone();
+        }
     }
 
     /// <summary>Ends what is offered and closes the uploads; what arrived of them stays for a later attempt to go on with.</summary>
