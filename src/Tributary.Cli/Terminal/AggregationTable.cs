@@ -49,7 +49,8 @@ internal static class AggregationTable
             """
 
             download: from the round's begin until the last site has the message, verified; encode goes on within it. return: until the last
-            result is durable at the server. merge: until the next global model is. The floor is each phase's bytes over the speeds.
+            result is durable at the server. merge: until the next global model is. The floor is each phase's bytes over the speeds. From the
+            second round on, encode and download begin beside the merge before: encode waits for it, and download is what is left after it.
             """);
     }
 

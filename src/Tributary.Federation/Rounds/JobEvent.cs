@@ -5,7 +5,7 @@ namespace Tributary.Federation.Rounds;
 /// <summary>Something that happened in a job, for people who watch.</summary>
 public abstract record JobEvent(int Round);
 
-/// <summary>The server begins to write a step's message.</summary>
+/// <summary>The server begins to write a step's message, maybe while the model that it is made of is still being merged.</summary>
 public sealed record StepEncoding(int Round, string Task) : JobEvent(Round);
 
 /// <summary>A step's message is there and the sites may take it.</summary>
@@ -44,7 +44,7 @@ public sealed record SiteLeftOut(int Round, SitePart Part) : JobEvent(Round);
 /// <summary>The server begins to merge the updates of a round.</summary>
 public sealed record MergeStarted(int Round) : JobEvent(Round);
 
-/// <summary>A round's global model is durable.</summary>
+/// <summary>A round's global model is durable. The step that sends it was opened before.</summary>
 public sealed record ModelSaved(int Round) : JobEvent(Round);
 
 /// <summary>A global model's held-out loss is known.</summary>

@@ -12,7 +12,7 @@ public sealed class StepState
     private readonly SortedDictionary<string, Part> _parts = new(StringComparer.Ordinal);
     private readonly TimeProvider _time;
     private readonly StepRules _rules;
-    private readonly long _opened;
+    private long? _deadlineFrom;
     private string? _broken;
     private bool _isClosed;
 
@@ -25,10 +25,11 @@ public sealed class StepState
     {
         _time = time;
         _rules = rules;
-        _opened = time.GetTimestamp();
+        long opened = time.GetTimestamp();
+        _deadlineFrom = opened;
         foreach (string site in sites)
         {
-            _parts.Add(site, new Part(away.Contains(site) ? SiteState.Away : SiteState.Waiting, _opened, new TaskProgress(TaskPhase.Waiting)));
+            _parts.Add(site, new Part(away.Contains(site) ? SiteState.Away : SiteState.Waiting, opened, new TaskProgress(TaskPhase.Waiting)));
         }
     }
 
@@ -38,6 +39,24 @@ public sealed class StepState
         lock (_lock)
         {
             return !_isClosed && _parts.TryGetValue(site, out Part? part) && part.IsOpen;
+        }
+    }
+
+    /// <summary>The deadline does not run: the model that is sent is still being merged, and no site can have all of it.</summary>
+    public void HoldDeadline()
+    {
+        lock (_lock)
+        {
+            _deadlineFrom = null;
+        }
+    }
+
+    /// <summary>The deadline runs, from now where it was held.</summary>
+    public void RunDeadline()
+    {
+        lock (_lock)
+        {
+            _deadlineFrom ??= _time.GetTimestamp();
         }
     }
 
@@ -214,7 +233,7 @@ public sealed class StepState
         return counted;
     }
 
-    private bool IsOverdue() => _rules.Deadline is { } deadline && _time.GetElapsedTime(_opened) >= deadline;
+    private bool IsOverdue() => _rules.Deadline is { } deadline && _deadlineFrom is { } from && _time.GetElapsedTime(from) >= deadline;
 
     private bool IsSending(Part part) => part.Sent is { } sent && _time.GetElapsedTime(sent) <= StepRules.UploadPauseMax;
 

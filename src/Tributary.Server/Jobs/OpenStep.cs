@@ -104,6 +104,11 @@ internal sealed class OpenStep(
     /// <summary>Where sites failed since an object broke, the object is the reason, and not they.</summary>
     private async Task<bool> IsDoneAsync(Func<bool> isDone)
     {
+        if (message.ModelSaved.IsCompleted)
+        {
+            state.RunDeadline();
+        }
+
         try
         {
             return isDone();

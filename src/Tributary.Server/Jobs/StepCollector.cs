@@ -119,6 +119,11 @@ internal sealed class StepCollector(Job job, JobFolder folder, Journal journal, 
             throw;
         }
 
+        if (!message.ModelSaved.IsCompleted)
+        {
+            state.HoldDeadline();
+        }
+
         var open = new OpenStep(job, folder, journal, request, message, offered, state, _changed);
         _open = _open.Add(open);
         report(new StepOpened(request.Round, request.Task, message.Length));

@@ -54,6 +54,7 @@ internal sealed class StepMessage : IAsyncDisposable
         _sources = sources;
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         Object = new ServedObject(name, bytes, PartLayout.PartBytesDefault, recorded, recorded is null ? CommitAsync : null);
+        ModelSaved = modelSaved;
         Made = modelSaved;
         if (bytes is StagedFile staged)
         {
@@ -79,6 +80,9 @@ internal sealed class StepMessage : IAsyncDisposable
     /// The time that encoding took, with what it waited for the merge of the model that it is made of; none where nothing had to be encoded.
     /// </summary>
     public TimeSpan EncodeTime { get; private set; }
+
+    /// <summary>Ends when the model that it is made of is durable; its fault is the merge's.</summary>
+    public Task ModelSaved { get; }
 
     /// <summary>
     /// Ends when a message that has to be encoded is committed; its fault is the step's. Others are committed when a site asks: then it ends with the

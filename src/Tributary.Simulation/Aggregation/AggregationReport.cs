@@ -89,11 +89,15 @@ public sealed record PhaseFigures(string Phase, double Seconds, MovedBytes Bytes
 /// <param name="Round">Which, from 1.</param>
 /// <param name="MessageBytes">The length of the message to each site.</param>
 /// <param name="ResultBytes">The length of each site's.</param>
-/// <param name="EncodeSeconds">How long the server wrote the message, while its first parts went out; 0 where it was sent from where it lay.</param>
+/// <param name="EncodeSeconds">
+/// How long the server wrote the message, while its first parts went out, with what it waited for the merge of the round before; 0 where it was sent from
+/// where it lay.
+/// </param>
 /// <param name="UseSeconds">The longest that a site took for what it does with a model before it returns one.</param>
 /// <param name="Phases">
 /// Its parts, one after the other: <c>download</c> from its begin until the last site has the message, verified; <c>return</c> until the last
-/// result is durable at the server; <c>merge</c> until the next global model is. <c>round</c> is all of it.
+/// result is durable at the server; <c>merge</c> until the next global model is. <c>round</c> is all of it. A round begins when the model that it sends
+/// is durable; beside the merge of that model its message was written and fetched already, so that <c>download</c> is what was left of it.
 /// </param>
 public sealed record RoundFigures(int Round, long MessageBytes, long ResultBytes, double EncodeSeconds, double UseSeconds, IReadOnlyList<PhaseFigures> Phases)
 {

@@ -108,9 +108,9 @@ public sealed record SiteSummary(string Name, int TrainRecords, int HeldOutRecor
 /// The mean held-out loss of the sites, weighted by held-out response tokens; null where no site measured this model, as may be where sites do
 /// not wait for each other.
 /// </param>
-/// <param name="Seconds">From the round's start until its new global model was durable.</param>
-/// <param name="EncodeSeconds">Time the server took to write the round's message.</param>
-/// <param name="MergeSeconds">Time the server took to merge the updates.</param>
+/// <param name="Seconds">From the round's start until its new global model was durable. It starts beside the merge of the round before.</param>
+/// <param name="EncodeSeconds">Time the server took to write the round's message, with what it waited for that merge.</param>
+/// <param name="MergeSeconds">Time the server took to merge the updates, beside which the next round's message is written already.</param>
 /// <param name="BytesDown">Bytes to all sites.</param>
 /// <param name="BytesUp">Bytes from all sites.</param>
 /// <param name="Sites">The part of each site that trained, sorted by name.</param>

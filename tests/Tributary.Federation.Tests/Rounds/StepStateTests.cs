@@ -255,6 +255,22 @@ public sealed class StepStateTests
     }
 
     [Fact]
+    public void A_deadline_runs_from_when_the_model_is_durable_so_that_a_long_merge_leaves_no_site_out()
+    {
+        StepState state = Open(minSites: 1, "a", "b");
+        state.HoldDeadline();
+        state.Count("a");
+        _time.Advance(Deadline);
+        Closes(state).ShouldBeFalse();
+        state.RunDeadline();
+        state.RunDeadline();
+        _time.Advance(Deadline - TimeSpan.FromTicks(1));
+        Closes(state).ShouldBeFalse();
+        _time.Advance(TimeSpan.FromTicks(1));
+        Closes(state).ShouldBeTrue();
+    }
+
+    [Fact]
     public void At_the_deadline_a_step_with_too_few_results_waits_on()
     {
         StepState state = Open(minSites: 2, "a", "b", "c");

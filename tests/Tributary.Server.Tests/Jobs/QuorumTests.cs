@@ -164,7 +164,7 @@ public sealed class QuorumTests
     {
         while (true)
         {
-            // The server says what it did before it waits again: an event of the last tick is there when the next one can be made.
+            // Whoever waits for a tick has told before what the last one did. Time that passes after that would be the next round's.
             Task waits = time.UntilTimerAsync(tick, TestContext.Current.CancellationToken);
             await Task.WhenAny(waits, events.WaitToReadAsync(TestContext.Current.CancellationToken).AsTask());
             while (events.TryRead(out JobEvent? happened))
