@@ -153,7 +153,7 @@ internal static class JobEndpoints
 
     private static async Task DeleteAsync(HttpContext context, JobQueue queue, Submission job)
     {
-        if (!queue.Delete(job.Name, context.Party().ToString()))
+        if (!await queue.DeleteAsync(job.Name, context.Party().ToString()))
         {
             await Problem.WriteAsync(context, StatusCodes.Status409Conflict, "the job has not ended", $"Job '{job.Name}' has not ended; end it first with 'job abort'.");
             return;

@@ -148,8 +148,14 @@ internal sealed partial class JobQueue : IAsyncDisposable
 
     /// <summary>Removes a job that has ended, with its models and all that is recorded of it.</summary>
     /// <returns>False where it has not ended.</returns>
-    public bool Delete(string job, string by)
+    public async Task<bool> DeleteAsync(string job, string by)
     {
+        // What has ended is said a moment before the last of it is put away.
+        if (Submissions.Find(job) is { HasEnded: true } && _active.GetValueOrDefault(job) is { } active)
+        {
+            await active.Ended;
+        }
+
         lock (_moves)
         {
             if (_active.ContainsKey(job) || Submissions.Find(job) is not { HasEnded: true })
