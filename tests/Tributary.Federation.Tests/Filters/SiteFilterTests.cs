@@ -29,7 +29,7 @@ public sealed class SiteFilterTests : IDisposable
     [MemberData(nameof(Messages))]
     public void Nothing_of_the_training_of_an_excluded_tensor_leaves_in_any_precision(string precision, Exchange exchange)
     {
-        using TensorSource sent = Arrived(precision, exchange, new ExcludeFilter(["*.embed*", "count"], _received, exchange));
+        using TensorSource sent = Arrived(precision, exchange, new ExcludeFilter(["model.embed*", "count"], _received, exchange));
         using TensorSource untrained = Arrived(precision, exchange, _received);
         foreach (string excluded in new[] { "model.embed_tokens", Control + "model.embed_tokens", "count" })
         {
