@@ -37,6 +37,9 @@ public sealed class QuantizedSource : TensorSource
         _sixteenBit = FindSixteenBit();
     }
 
+    /// <summary>What is encoded.</summary>
+    public TensorSource Dense => _dense;
+
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 

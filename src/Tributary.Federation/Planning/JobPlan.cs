@@ -69,7 +69,7 @@ public sealed record JobPlan
 
         bool isDelta = job.Exchange == Exchange.Delta;
         TensorSource trained = TrainedTensors.Of(whole, job.Train);
-        SafetensorsWriter first = Message(job, FilterPoint.TaskDataOut, whole);
+        SafetensorsWriter first = Message(job with { Precision = job.WholePrecision }, FilterPoint.TaskDataOut, whole);
         long later = isDelta ? Message(job, FilterPoint.TaskDataOut, trained).Header.FileLength : first.Header.FileLength;
         long up = Message(job, FilterPoint.TaskResultOut, trained).Header.FileLength;
         long fp32 = whole.Manifest.ElementCount * sizeof(float);
@@ -91,8 +91,8 @@ public sealed record JobPlan
             // The last, the best and the next global model, shadows, messages, and what came of every site.
             ServerDisk = ((3 + (isDelta ? 2 : 0) + (2 * optimizer)) * fp32) + (2 * Math.Max(first.Header.FileLength, later)) + (drawn * up),
 
-            // The model as it was held and as it becomes, what arrives, and the result.
-            SiteDisk = (isDelta ? 2 * fp32 : 0) + first.Header.FileLength + up + (job.Train.Trainer == TrainerOffer.Builtin ? 0 : 2 * fp32),
+            // The model as it was held and as it becomes, what its precision lost of the last result and loses of this one, what arrives, and the result.
+            SiteDisk = (isDelta ? 2 * fp32 : 0) + (job.KeepsResiduals && up < trained.Manifest.ByteLength ? 2 * trained.Manifest.ByteLength : 0) + first.Header.FileLength + up + (job.Train.Trainer == TrainerOffer.Builtin ? 0 : 2 * fp32),
             StreamedUnit = LongestUnit(StreamingUnits.Ends(job.Streaming, first)),
             TrainerMemory = 4 * trained.Manifest.ElementCount * sizeof(float),
         };
