@@ -29,12 +29,6 @@ public abstract class Codec : TileEncoding
     /// <summary>The elements that share a scale; 1 where there are no scales. A tile is a multiple of it.</summary>
     public int BlockElements { get; }
 
-    /// <summary>
-    /// Whether it is meant for changes only, whose sender keeps what it loses and sends it later: so little of whole weights is left by it that a model made
-    /// of them would be ruined.
-    /// </summary>
-    public virtual bool IsForChanges => false;
-
     /// <summary>The layout of a tile: planes of scales (none, one or several), then the plane of codes, one after the other.</summary>
     public ReadOnlySpan<Plane> Planes => _planes;
 
