@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
@@ -19,6 +20,9 @@ namespace Tributary.Simulation.Convergence;
 /// <param name="time">The clock.</param>
 public sealed class ConvergenceBenchmark(ConvergenceSpec spec, ConvergenceOptions options, TimeProvider time)
 {
+    // So that what a job file may say one day and does not say yet leaves what has run as it is.
+    private static readonly JsonSerializerOptions Sparse = new() { DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull };
+
     /// <summary>Runs what has not run yet.</summary>
     /// <param name="report">Told how far it has come, from several threads.</param>
     /// <param name="cancellationToken">Ends the work; it can be gone on with later.</param>
@@ -50,7 +54,7 @@ public sealed class ConvergenceBenchmark(ConvergenceSpec spec, ConvergenceOption
 
         string result = folder + ".json";
         var asked = new { setting.Name, file.Job, file.Sites, options.ModelFolder, options.DataFolder };
-        string identity = JsonSerializer.Serialize(asked);
+        string identity = JsonSerializer.Serialize(asked, Sparse);
         if (File.Exists(result) && JsonSerializer.Deserialize<Kept>(File.ReadAllText(result)) is { } kept && kept.Identity == identity)
         {
             report(" (kept from before)", kept.Run.Seconds);
