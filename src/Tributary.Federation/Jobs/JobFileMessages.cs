@@ -21,18 +21,29 @@ internal static class JobFileMessages
 
         YamlMap each = map.Map("precision")!;
         JobBudget? budget = ReadBudget(each);
-        string task = each.Choice("task", [.. PrecisionNames, JobPrecision.Adaptive]) ?? (budget is null ? each.Missing("task", "the precision of messages to the sites") : JobPrecision.Adaptive);
+        bool isAdaptive = each.Keys.Contains("budget") || each.Keys.Contains("error");
+        string task = each.Choice("task", [.. PrecisionNames, JobPrecision.Adaptive]) ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("task", "the precision of messages to the sites"));
         string result = each.Choice("result", [.. PrecisionNames, JobPrecision.Adaptive, JobPrecision.Auto])
-            ?? (budget is null ? each.Missing("result", "the precision of messages from the sites") : JobPrecision.Adaptive);
+            ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("result", "the precision of messages from the sites"));
         string? first = each.Choice("first", PrecisionNames);
         if (first is not null && JobPrecision.IsForChanges(first))
         {
             each.Wrong("first", $"'first' is {first}, which ruins a model that is sent whole; take one of {string.Join(", ", Whole)}");
         }
 
+        if (each.Keys.Contains("sensitivity") && !isAdaptive)
+        {
+            each.Wrong("sensitivity", "'sensitivity' says where an adaptive precision puts its bytes; give it a 'budget' or an 'error'");
+        }
+
+        // Whoever knows the folder reads the file.
+        _ = each.Text("sensitivity");
         each.RefuseOtherKeys();
         return new JobPrecision(task, result, first, budget);
     }
+
+    /// <summary>The path of the measured sensitivities, as the file has it; null where it names none.</summary>
+    public static string? ReadSensitivity(YamlMap map) => map.IsMap("precision") ? map.Map("precision")!.Text("sensitivity") : null;
 
     private static JobBudget? ReadBudget(YamlMap map)
     {
@@ -77,7 +88,7 @@ internal static class JobFileMessages
             map.Wrong("feedback", "'feedback' keeps what was lost of a change, and this job exchanges weights; take 'exchange: delta', or leave it out");
         }
 
-        return job with { Feedback = false };
+        return job;
     }
 
     private static IEnumerable<string> Whole => Precision.All.Where(codec => !codec.IsForChanges).Select(codec => codec.Name);
