@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tributary.Codecs;
 using Tributary.Configuration;
 
@@ -26,6 +27,7 @@ internal static class JobFileMessages
         string result = each.Choice("result", [.. PrecisionNames, JobPrecision.Adaptive, JobPrecision.Auto])
             ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("result", "the precision of messages from the sites"));
         string? first = each.Choice("first", PrecisionNames);
+        bool? startsFromFirst = each.Choice("start", ["initial", "first"]) is { } start ? start == "first" : null;
         if (first is not null && JobPrecision.IsForChanges(first))
         {
             each.Wrong("first", $"'first' is {first}, which ruins a model that is sent whole; take one of {string.Join(", ", Whole)}");
@@ -39,7 +41,7 @@ internal static class JobFileMessages
         // Whoever knows the folder reads the file.
         _ = each.Text("sensitivity");
         each.RefuseOtherKeys();
-        return new JobPrecision(task, result, first, budget);
+        return new JobPrecision(task, result, first, budget, startsFromFirst);
     }
 
     /// <summary>The path of the measured sensitivities, as the file has it; null where it names none.</summary>
@@ -60,7 +62,23 @@ internal static class JobFileMessages
         return error is null && task is null && result is null ? null : new JobBudget { Task = task, Result = result, Error = error };
     }
 
-    public static bool? ReadFeedback(YamlMap map) => map.Choice("feedback", ["true", "false"]) is { } text ? text == "true" : null;
+    public static double? ReadFeedback(YamlMap map)
+    {
+        switch (map.Text("feedback"))
+        {
+            case null:
+                return null;
+            case "true":
+                return 1;
+            case "false":
+                return 0;
+            case { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is >= 0 and <= 1:
+                return share;
+            case { } text:
+                map.Wrong("feedback", $"'feedback' is '{text}', but should be true, false, or the share of what was lost that is kept, from 0 to 1");
+                return null;
+        }
+    }
 
     /// <summary>Notes what does not fit together.</summary>
     public static Job Check(YamlMap map, Job job)
@@ -83,7 +101,7 @@ internal static class JobFileMessages
             map.Wrong("precision", "'first' is of a job whose later messages are changes; take 'exchange: delta', or leave it out");
         }
 
-        if (map.Keys.Contains("feedback") && job.Feedback)
+        if (map.Keys.Contains("feedback") && job.Feedback > 0)
         {
             map.Wrong("feedback", "'feedback' keeps what was lost of a change, and this job exchanges weights; take 'exchange: delta', or leave it out");
         }
