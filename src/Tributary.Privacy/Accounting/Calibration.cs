@@ -15,7 +15,7 @@ public static class Calibration
     /// <param name="budget">The budget; its epsilon is finite.</param>
     /// <param name="rounds">The rounds, or steps: how often noise is added, from 1.</param>
     /// <param name="samplingRate">The rate of Poisson samples; null or 1 where there is no sampling.</param>
-    /// <exception cref="ArgumentException">No noise up to a multiplier of 1e9 suffices, or an argument is out of its range.</exception>
+    /// <exception cref="ArgumentException">The budget is so small that no noise up to a multiplier of 1e9 can be shown to keep it, or an argument is out of its range.</exception>
     public static double NoiseMultiplierFor(PrivacyBudget budget, long rounds, double? samplingRate = null)
     {
         ArgumentNullException.ThrowIfNull(budget);
@@ -28,7 +28,7 @@ public static class Calibration
             high *= 2;
             if (high > MultiplierMax)
             {
-                throw new ArgumentException($"No noise keeps {rounds} rounds within epsilon {budget.Epsilon} at delta {budget.Delta}; allow more of either, or fewer rounds.");
+                throw new ArgumentException($"An epsilon of {budget.Epsilon} at delta {budget.Delta} is less than orders up to {RenyiCurve.Orders[^1]} can show of any noise; allow more of either.");
             }
         }
 
@@ -42,13 +42,19 @@ public static class Calibration
     }
 
     /// <summary>How often a mechanism can be used within a budget: exactly as often as a ledger lets it. <see cref="long.MaxValue"/> where nothing stops it.</summary>
-    public static long RoundsFor(Mechanism mechanism, PrivacyBudget budget) => RoundsLeft(RenyiCurve.Zero, RenyiCurve.Of(mechanism), budget);
-
-    /// <summary>How often what a round spends fits into what is left of a budget.</summary>
-    internal static long RoundsLeft(RenyiCurve spent, RenyiCurve round, PrivacyBudget budget)
+    public static long RoundsFor(Mechanism mechanism, PrivacyBudget budget)
     {
-        const long Most = 1L << 52;
-        bool Fits(long rounds) => spent.Plus(round, rounds).Epsilon(budget.Delta) <= budget.Epsilon;
+        var once = RenyiCurve.Of(mechanism);
+        return RoundsLeft(once.Times, budget);
+    }
+
+    /// <summary>The most rounds whose spending is within a budget.</summary>
+    /// <param name="spent">What has been spent after so many more rounds.</param>
+    /// <param name="budget">The budget.</param>
+    internal static long RoundsLeft(Func<long, RenyiCurve> spent, PrivacyBudget budget)
+    {
+        const long Most = 1L << 40;
+        bool Fits(long rounds) => spent(rounds).Epsilon(budget.Delta) <= budget.Epsilon;
 
         if (!Fits(1))
         {
