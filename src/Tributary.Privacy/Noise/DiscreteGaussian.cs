@@ -54,7 +54,7 @@ public sealed record DiscreteGaussian(long Numerator, long Denominator = 1)
     {
         while (true)
         {
-            ulong rest = (ulong)bits.Below(scale);
+            ulong rest = bits.Below(scale);
             if (!bits.FlipExponential(rest, scale))
             {
                 continue;

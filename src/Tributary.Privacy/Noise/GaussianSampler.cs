@@ -71,7 +71,9 @@ public sealed class GaussianSampler
         TensorPrimitives.Sqrt(radii, radii);
         Span<double> sines = scratch.Sines[..pairs];
         Span<double> cosines = scratch.Cosines[..pairs];
-        TensorPrimitives.SinCos(angles, sines, cosines);
+        // Apart they are vectorized, together they are not.
+        TensorPrimitives.Sin(angles, sines);
+        TensorPrimitives.Cos(angles, cosines);
         for (int i = 0; i < groups; i++)
         {
             Span<double> to = result.Slice(i * GroupElements, GroupElements);

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 
 namespace Tributary.Privacy.Noise;
@@ -8,6 +9,9 @@ namespace Tributary.Privacy.Noise;
 /// </summary>
 internal ref struct RandomBits(NoiseStream.Reader reader, UInt128 firstBlock, Span<byte> ready, Span<byte> spare)
 {
+    // Times the length of a run, which never comes near 256, it is still one.
+    private const ulong RegisterMax = 1UL << 56;
+
     private readonly Span<byte> _spare = spare;
     private ReadOnlySpan<ulong> _words = MemoryMarshal.Cast<byte, ulong>(ready);
     private UInt128 _nextBlock = firstBlock + (uint)(ready.Length / NoiseStream.BlockBytes);
@@ -40,12 +44,12 @@ internal ref struct RandomBits(NoiseStream.Reader reader, UInt128 firstBlock, Sp
     }
 
     /// <summary>An integer from 0 to below a limit, each with the same probability: as many bits as it takes, again until they are below it.</summary>
-    public UInt128 Below(UInt128 limit)
+    public ulong Below(ulong limit)
     {
-        int length = 128 - (int)UInt128.LeadingZeroCount(limit - 1);
+        int length = 64 - BitOperations.LeadingZeroCount(limit - 1);
         while (true)
         {
-            UInt128 drawn = length > 64 ? new UInt128(Take(length - 64), Take(64)) : Take(length);
+            ulong drawn = Take(length);
             if (drawn < limit)
             {
                 return drawn;
@@ -58,31 +62,56 @@ internal ref struct RandomBits(NoiseStream.Reader reader, UInt128 firstBlock, Sp
     {
         for (; numerator > denominator; numerator -= denominator)
         {
-            if (!FlipSmall(denominator, denominator))
+            if (!FlipSmall(1, 1))
             {
                 return false;
             }
         }
 
-        return FlipSmall(numerator, denominator);
+        // Most fractions fit into registers, where this is several times faster.
+        return denominator <= RegisterMax ? FlipSmall((ulong)numerator, (ulong)denominator) : FlipLarge(numerator, denominator);
     }
 
     private static ulong Mask(int count) => count == 64 ? ulong.MaxValue : (1UL << count) - 1;
 
     /// <summary>The same for a fraction of at most 1: how long a falling run of chances lasts is odd with that probability.</summary>
-    private bool FlipSmall(UInt128 numerator, UInt128 denominator)
+    private bool FlipSmall(ulong numerator, ulong denominator)
     {
-        if (numerator == denominator)
+        ulong length = 1;
+        while (Below(checked(denominator * length)) < numerator)
         {
-            (numerator, denominator) = (1, 1);
+            length++;
         }
 
+        return ulong.IsOddInteger(length);
+    }
+
+    private bool FlipLarge(UInt128 numerator, UInt128 denominator)
+    {
         UInt128 length = 1;
-        while (Below(denominator * length) < numerator)
+        while (BelowLarge(checked(denominator * length)) < numerator)
         {
             length++;
         }
 
         return UInt128.IsOddInteger(length);
+    }
+
+    private UInt128 BelowLarge(UInt128 limit)
+    {
+        if (limit <= ulong.MaxValue)
+        {
+            return Below((ulong)limit);
+        }
+
+        int high = 64 - (int)UInt128.LeadingZeroCount(limit - 1);
+        while (true)
+        {
+            var drawn = new UInt128(Take(high), Take(64));
+            if (drawn < limit)
+            {
+                return drawn;
+            }
+        }
     }
 }

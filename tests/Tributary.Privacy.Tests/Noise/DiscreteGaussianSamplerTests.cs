@@ -44,6 +44,9 @@ public sealed class DiscreteGaussianSamplerTests
     [InlineData(1L << 46, 65_536)]
     [InlineData(1L << 46, 1)]
     [InlineData(999_999_999_989, 1)]
+    [InlineData(1L << 28, 1)]
+    [InlineData(1L << 31, 1)]
+    [InlineData(3L << 31, 1)]
     public void Wide_ones_are_as_good_as_normal(long numerator, long denominator)
     {
         var distribution = new DiscreteGaussian(numerator, denominator);
