@@ -26,7 +26,11 @@ TYPES = {"BOOL": "?", "U8": "u1", "I8": "i1", "F8_E5M2": "u1", "F8_E4M3": "u1", 
 SIZES = {name: np.dtype(kind).itemsize for name, kind in TYPES.items()}
 
 # The elements that share a scale, and the types that a codec encodes.
-BLOCKS = {"fp16": 1, "bf16": 1, "int8": 4096, "int8b": 128, "fp4": 64, "nf4": 64, "nf4n": 64}
+BLOCKS = {"fp16": 1, "bf16": 1, "int8": 4096, "int8b": 128, "fp4": 64, "nf4": 64, "nf4n": 64, "int4": 64, "int2": 64, "int1": 128, "topk": 4096}
+INTEGER_BITS = {"int4": 4, "int2": 2, "int1": 1}
+
+# One of so many elements is kept, whose position has the binary logarithm of that in low bits.
+KEPT_OF = {"topk": 64}
 ENCODES = {codec: ("F32",) if block == 1 else ("F32", "F16", "BF16") for codec, block in BLOCKS.items()}
 
 NF4 = np.array([-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022833234,
@@ -78,7 +82,43 @@ def planes(codec, n):
         return 0, 2 * n
     if codec == "nf4n":
         return (4 if n else 0) + 4 * ceil(n, 256 * 64) + ceil(n, 64), ceil(n, 2)
+    if codec in INTEGER_BITS:
+        return 2 * ceil(n, BLOCKS[codec]), ceil(n * INTEGER_BITS[codec], 8)
+    if codec in KEPT_OF:
+        return 4 * ceil(n, 4096), (low_bits(codec) + 4) * ceil(n, 8 * KEPT_OF[codec])
     return 4 * ceil(n, BLOCKS[codec]), n if codec in ("int8", "int8b") else ceil(n, 2)
+
+
+def low_bits(codec):
+    return KEPT_OF[codec].bit_length() - 1
+
+
+def unpack(codes, bits):
+    """Numbers of so many bits, from the highest bits of each byte on."""
+    return np.unpackbits(codes).reshape(-1, bits) @ (1 << np.arange(bits)[::-1])
+
+
+def integers(codec, codes, n):
+    """The whole numbers that the codes of int4, int2 and int1 stand for."""
+    numbers = unpack(codes, INTEGER_BITS[codec])[:n]
+    return {"int4": (numbers ^ 8) - 8, "int2": 2 * numbers - 3, "int1": 1 - 2 * numbers}[codec].astype("<f4")
+
+
+def sparse(codec, magnitudes, codes, n):
+    """A tile of runs of 4096 values, all but the largest of them zeros."""
+    values, low = np.zeros(n, "<f4"), low_bits(codec)
+    for first in range(0, n, 4096):
+        run = values[first:first + 4096]
+        groups = ceil(len(run), 8 * KEPT_OF[codec])
+        lows, bitmap, signs, codes = np.split(codes, [low * groups, (low + 2) * groups, (low + 4) * groups])
+        ones = np.flatnonzero(np.unpackbits(bitmap))[:ceil(len(run), KEPT_OF[codec])]
+        count = np.arange(len(ones))
+        positions = (ones - count << low) + unpack(lows, low)[count]
+        inside = positions < len(run)
+        code = unpack(signs, 2)[count]
+        kept = magnitudes[first // 4096 * 2 + (code & 1)] * np.where(code & 2, np.float32(-1), np.float32(1))
+        run[positions[inside]] = kept[inside]
+    return values
 
 
 def widen_bf16(bits):
@@ -92,6 +132,10 @@ def decode(codec, raw, n):
         return codes.view("<f2").astype("<f4")
     if codec == "bf16":
         return widen_bf16(codes.view("<u2"))
+    if codec in KEPT_OF:
+        return sparse(codec, widen_bf16(scales.view("<u2")), codes, n)
+    if codec in INTEGER_BITS:
+        return integers(codec, codes, n) * np.repeat(widen_bf16(scales.view("<u2")), BLOCKS[codec])[:n]
     if codec == "int8":
         levels = DYNAMIC[codes]
     elif codec == "int8b":

@@ -38,6 +38,15 @@ public abstract class Codec : TileEncoding
     /// </summary>
     public virtual bool Encodes(DType dtype) => dtype.IsTrainable();
 
+    /// <summary>
+    /// Whether so little is left of each value that the precision is for changes alone, whose sender keeps what was lost and adds it to
+    /// the next one. Whole weights would be ruined: nobody sends later what they lost.
+    /// </summary>
+    /// <remarks>
+    /// What is decoded is always nearer to the values than zeros are, unless all are too small for a bfloat16 and become zeros. So what is kept for later stays bounded.
+    /// </remarks>
+    public virtual bool IsForChanges => false;
+
     /// <summary>The bytes of the scales of a tile of that many elements.</summary>
     public int ScaleBytes(int elements) => ScaleBytes(0, elements);
 

@@ -10,6 +10,10 @@ public sealed class AccuracyTests
     [InlineData("fp4", 18.3)]
     [InlineData("nf4", 20.7)]
     [InlineData("nf4n", 20.7)]
+    [InlineData("int4", 19.4)]
+    [InlineData("int2", 9.4)]
+    [InlineData("int1", 4.4)]
+    [InlineData("topk", 0.5)]
     public void Gaussian_values_keep_the_signal_to_noise_ratio_that_the_documentation_states(string precision, double decibels)
     {
         float[] values = TestValues.Gaussian(1 << 20, seed: 11, scale: 0.02);

@@ -23,10 +23,14 @@ internal sealed class Encoded
 
     public float[] Scales => MemoryMarshal.Cast<byte, float>(ScaleBytes).ToArray();
 
-    /// <summary>One byte for each element's code; for 16-bit floats their two bytes.</summary>
-    public byte[] Unpacked => Codec.Name is "fp4" or "nf4" or "nf4n"
-        ? [.. CodeBytes.SelectMany(pair => new[] { (byte)(pair >> 4), (byte)(pair & 0xF) }).Take(Elements)]
-        : CodeBytes;
+    /// <summary>One byte for each element's code; for 16-bit floats their two bytes, and for topk the bytes as they are.</summary>
+    public byte[] Unpacked => Codec.Name switch
+    {
+        "fp4" or "nf4" or "nf4n" or "int4" => Unpack(bits: 4),
+        "int2" => Unpack(bits: 2),
+        "int1" => Unpack(bits: 1),
+        _ => CodeBytes,
+    };
 
     public static Encoded Of(Codec codec, ReadOnlySpan<float> values)
     {
@@ -45,4 +49,7 @@ internal sealed class Encoded
         Codec.Decode(ScaleBytes, CodeBytes, values);
         return values;
     }
+
+    private byte[] Unpack(int bits) =>
+        [.. CodeBytes.SelectMany(packed => Enumerable.Range(1, 8 / bits).Select(i => (byte)((packed >> (8 - (i * bits))) & ((1 << bits) - 1)))).Take(Elements)];
 }

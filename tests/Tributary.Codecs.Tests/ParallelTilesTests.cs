@@ -12,6 +12,8 @@ public sealed class ParallelTilesTests
     [InlineData("nf4")]
     [InlineData("int8")]
     [InlineData("nf4n")]
+    [InlineData("int2")]
+    [InlineData("topk")]
     public void Any_number_of_threads_gives_the_bytes_of_one(string precision)
     {
         using MemorySource dense = Model();

@@ -33,6 +33,10 @@ public sealed class PrecisionTests
     [InlineData("fp4", 14.06)]
     [InlineData("nf4", 14.06)]
     [InlineData("nf4n", 12.90)]
+    [InlineData("int4", 13.28)]
+    [InlineData("int2", 7.03)]
+    [InlineData("int1", 3.52)]
+    [InlineData("topk", 0.51)]
     public void A_tile_takes_the_share_of_fp32_that_the_documents_promise(string precision, double percent)
     {
         int bytes = Precision.Parse(precision).ByteLength(DType.F32, Tile.ElementsMax);

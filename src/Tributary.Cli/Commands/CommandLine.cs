@@ -22,6 +22,7 @@ internal static class CommandLine
             SiteCommand.Create(),
             DoctorCommand.Create(),
             AuditCommand.Create(),
+            SensitivityCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);

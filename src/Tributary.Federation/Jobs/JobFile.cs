@@ -19,8 +19,6 @@ public sealed record JobFile
 {
     private static readonly string[] WorkflowNames = [.. Controllers.Names];
 
-    private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
-
     /// <summary>The job.</summary>
     public required Job Job { get; init; }
 
@@ -35,6 +33,9 @@ public sealed record JobFile
 
     /// <summary>The trainers that its sites offer beside the one inside, sorted by name.</summary>
     public IReadOnlyList<TrainerOffer> Trainers { get; init; } = [];
+
+    /// <summary>The file of sensitivities that an adaptive precision goes by, relative to the job file; null for none.</summary>
+    public string? Sensitivity { get; init; }
 
     /// <summary>Reads a job file for a simulation.</summary>
     /// <param name="yaml">Its text.</param>
@@ -63,8 +64,9 @@ public sealed record JobFile
             Buffer = buffer,
             Sites = [.. sites.Select(site => site.Name)],
             Rounds = (int)(map.Integer("rounds", 1, 100_000) ?? defaults.Rounds),
-            Precision = ReadPrecision(map) ?? defaults.Precision,
+            Precision = JobFileMessages.ReadPrecision(map) ?? defaults.Precision,
             Exchange = map.Choice<Exchange>("exchange") ?? defaults.Exchange,
+            Feedback = JobFileMessages.ReadFeedback(map) ?? defaults.Feedback,
             Streaming = map.Choice<Streaming>("streaming") ?? defaults.Streaming,
             Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
@@ -72,29 +74,16 @@ public sealed record JobFile
             TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
             Train = ReadTraining(map.Map("train"), defaults.Train, isSubmitted ? null : trainers),
         };
-        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, job));
+        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, JobFileMessages.Check(map, job)));
         if (job.Name.Length > 0)
         {
             map.CheckName("name", job.Name);
         }
 
         string? model = map.Text("model");
+        string? sensitivity = JobFileMessages.ReadSensitivity(map);
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers } : throw new YamlFileException(name, errors);
-    }
-
-    private static JobPrecision? ReadPrecision(YamlMap map)
-    {
-        if (!map.IsMap("precision"))
-        {
-            return map.Choice("precision", PrecisionNames) is { } both ? new JobPrecision(both, both) : null;
-        }
-
-        YamlMap each = map.Map("precision")!;
-        string task = each.Choice("task", PrecisionNames) ?? each.Missing("task", "the precision of messages to the sites");
-        string result = each.Choice("result", PrecisionNames) ?? each.Missing("result", "the precision of messages from the sites");
-        each.RefuseOtherKeys();
-        return new JobPrecision(task, result);
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers, Sensitivity = sensitivity } : throw new YamlFileException(name, errors);
     }
 
     private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[]? trainers)

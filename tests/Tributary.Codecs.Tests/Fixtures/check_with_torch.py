@@ -3,7 +3,7 @@
 usage: check_with_torch.py FOLDER
 
 FOLDER holds values.f32 (the values, little endian) and int8.levels.f32 (the 256 levels under test). Written for each precision:
-NAME.codes (one byte a code, or the two bytes of a 16-bit float), NAME.scales and NAME.decoded (fp32).
+NAME.codes (one byte a code, the two bytes of a 16-bit float, or topk's bytes as they are), NAME.scales and NAME.decoded (fp32).
 """
 import pathlib
 import sys
@@ -71,6 +71,83 @@ def write_nf4n(folder, values, tables):
     (levels[found] * (scales + mean).repeat_interleave(64)[: len(values)]).numpy().tofile(folder / "nf4n.decoded")
 
 
+def to_scale(exact, largest):
+    """A scale in double precision as the bfloat16 that is stored."""
+    return exact.clamp(max=largest).float().bfloat16()
+
+
+def integer_scale(run):
+    return to_scale(run.abs().max().double() / 7, 145 * 2.0 ** 118)
+
+
+def integer_levels(run, scale):
+    return (run / scale).clamp(-7, 7).round() if scale else torch.zeros_like(run)  # ties to even
+
+
+def four_scale(run):
+    magnitudes = run.abs().double()
+    levels = torch.where(run.abs() > (2 * 0.6240 * magnitudes.mean()).float(), 3.0, 1.0).double()
+    return to_scale((levels * magnitudes).sum() / (levels ** 2).sum(), 85 * 2.0 ** 120)
+
+
+def four_levels(run, scale):
+    return torch.where(run.abs() > 2 * scale, 3.0, 1.0) * torch.where(run < 0, -1.0, 1.0)
+
+
+def sign_scale(run):
+    return to_scale(run.abs().double().mean(), 255 * 2.0 ** 120)
+
+
+def sign_levels(run, scale):
+    return torch.where(run < 0, -1.0, 1.0)
+
+
+def write_fitted(folder, values):
+    for name, block, to_scale_of, to_levels, to_codes in (
+            ("int4", 64, integer_scale, integer_levels, lambda levels: levels.int() & 15),
+            ("int2", 64, four_scale, four_levels, lambda levels: (levels.int() + 3) // 2),
+            ("int1", 128, sign_scale, sign_levels, lambda levels: (1 - levels.int()) // 2)):
+        scales = [to_scale_of(run) for run in values.split(block)]
+        levels = [to_levels(run, scale.float()) for run, scale in zip(values.split(block), scales)]
+        to_codes(torch.cat(levels)).to(torch.uint8).numpy().tofile(folder / f"{name}.codes")
+        torch.stack(scales).view(torch.int16).numpy().tofile(folder / f"{name}.scales")
+        torch.cat([run * scale.float() for run, scale in zip(levels, scales)]).numpy().tofile(folder / f"{name}.decoded")
+
+
+def two_means(magnitudes):
+    """Lloyd's algorithm, begun at the mean."""
+    lower = upper = magnitudes.mean() if len(magnitudes) else torch.tensor(0.0, dtype=torch.float64)
+    for _ in range(3):
+        is_upper = magnitudes > (lower + upper) / 2
+        if not is_upper.any() or is_upper.all():
+            break
+        lower, upper = magnitudes[~is_upper].mean(), magnitudes[is_upper].mean()
+    return to_scale(torch.stack([lower, upper]), 255 * 2.0 ** 120)
+
+
+def write_topk(folder, values):
+    scales, codes, decoded = [], [], torch.zeros_like(values)
+    for first in range(0, len(values), 4096):
+        run = values[first:first + 4096]
+        positions = torch.sort(run.abs(), descending=True, stable=True).indices[:-(-len(run) // 64)]
+        positions = positions[run[positions] != 0].sort().values
+        kept = run[positions]
+        pair = two_means(kept.abs().double())
+        is_upper = kept.abs().double() > pair.double().mean()
+        decoded[first + positions] = torch.where(is_upper, pair[1].float(), pair[0].float()) * torch.where(kept < 0, -1.0, 1.0)
+        slots = -(-len(run) // 512) * 8
+        text = "".join(f"{position % 64:06b}" for position in positions.tolist()).ljust(6 * slots, "0")
+        bitmap = ["0"] * (2 * slots)
+        for i, position in enumerate(positions.tolist()):
+            bitmap[position // 64 + i] = "1"
+        text += "".join(bitmap) + "".join(f"{int(n)}{int(u)}" for n, u in zip(kept < 0, is_upper)).ljust(2 * slots, "0")
+        scales.append(pair)
+        codes.append(bytes(int(text[i:i + 8], 2) for i in range(0, len(text), 8)))
+    torch.cat(scales).view(torch.int16).numpy().tofile(folder / "topk.scales")
+    (folder / "topk.codes").write_bytes(b"".join(codes))
+    decoded.numpy().tofile(folder / "topk.decoded")
+
+
 def main(folder):
     values = torch.from_numpy(np.fromfile(folder / "values.f32", "<f4"))
     given = torch.from_numpy(np.fromfile(folder / "int8.levels.f32", "<f4"))
@@ -89,6 +166,8 @@ def main(folder):
         decoded.numpy().tofile(folder / f"{name}.decoded")
     write_int8b(folder, values)
     write_nf4n(folder, values, tables)
+    write_fitted(folder, values)
+    write_topk(folder, values)
     for name, narrow in (("fp16", values.clamp(-65504, 65504).half()), ("bf16", values.bfloat16())):
         narrow.view(torch.int16).numpy().tofile(folder / f"{name}.codes")
         narrow.float().numpy().tofile(folder / f"{name}.decoded")
