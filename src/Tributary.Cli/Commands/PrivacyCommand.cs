@@ -18,8 +18,17 @@ internal static class PrivacyCommand
     private static readonly Option<long> Rounds = new("--rounds") { Description = "How often noise is added: the rounds, or a trainer's steps", Required = true };
     private static readonly Option<double?> Noise = new("--noise-multiplier") { Description = "The noise's standard deviation over the clip bound; asks for epsilon" };
     private static readonly Option<double?> Epsilon = new("--epsilon") { Description = "The most that may be spent; asks for the least noise" };
-    private static readonly Option<double> Delta = new("--delta") { Description = "The probability with which epsilon may not hold: well below one over the number of records, or sites", Required = true };
-    private static readonly Option<double?> Rate = new("--sampling-rate") { Description = "The probability with which each record (or site) is in a step, by a coin of its own (Poisson); leave it out for batches of a fixed size or shuffled epochs" };
+    private static readonly Option<double> Delta = new("--delta")
+    {
+        Description = "The probability with which epsilon may not hold: well below one over the number of records, or sites",
+        Required = true,
+    };
+
+    private static readonly Option<double?> Rate = new("--sampling-rate")
+    {
+        Description = "The probability with which each record (or site) is in a step, by a coin of its own (Poisson); leave it out for batches of a fixed size or shuffled epochs",
+    };
+
     private static readonly Option<double?> Clip = new("--clip") { Description = "The bound on the norm of what one record (or site) contributes; shows the noise's standard deviation as well" };
     private static readonly Option<bool> Json = new("--json") { Description = "Print one JSON document on stdout" };
 
@@ -76,25 +85,29 @@ internal static class PrivacyCommand
     {
         double delta = parsed.GetRequiredValue(Delta);
         string? warning = asked.Epsilon > EpsilonOfNoUse
-            ? $"epsilon {Number(asked.Epsilon)} protects nobody: it lets what is sent make any guess about a person e^{Number(asked.Epsilon)} times as likely; plan for 10 or less, with more noise, fewer rounds or smaller samples"
+            ? $"epsilon {Number(asked.Epsilon)} protects nobody: it lets what is sent make any guess about a person e^{Number(asked.Epsilon)} times as likely; "
+                + "plan for 10 or less, with more noise, fewer rounds or smaller samples"
             : null;
         if (parsed.GetValue(Json))
         {
-            object Document(PlannedPrivacy plan) => new { rounds = plan.Rounds, noiseMultiplier = plan.NoiseMultiplier, epsilon = plan.Epsilon, order = plan.Order, deviation = plan.NoiseMultiplier * clip };
+            object Document(PlannedPrivacy plan) =>
+                new { rounds = plan.Rounds, noiseMultiplier = plan.NoiseMultiplier, epsilon = plan.Epsilon, order = plan.Order, deviation = plan.NoiseMultiplier * clip };
             Console.Out.WriteLine(JsonSerializer.Serialize(
                 new { delta, samplingRate = parsed.GetValue(Rate), clip, asked = Document(asked), plans = plans.Select(Document), warning }, Output.Json));
             return;
         }
 
         Table table = new Table().Border(TableBorder.Simple);
-        table.AddColumns([.. new[] { string.Empty, "rounds", "noise multiplier", "epsilon", "order" }.Concat(clip is null ? [] : ["deviation"]).Select(name => new TableColumn(name).RightAligned().NoWrap())]);
+        string[] columns = [string.Empty, "rounds", "noise multiplier", "epsilon", "order", .. clip is null ? Array.Empty<string>() : ["deviation"]];
+        table.AddColumns([.. columns.Select(name => new TableColumn(name).RightAligned().NoWrap())]);
         foreach (PlannedPrivacy plan in plans)
         {
             string[] cells = [plan == asked ? "asked" : plan.Rounds < asked.Rounds ? "half" : "double", $"{plan.Rounds}", Number(plan.NoiseMultiplier), Number(plan.Epsilon), $"{plan.Order}"];
             table.AddRow([.. cells, .. clip is null ? Array.Empty<string>() : [Number(plan.NoiseMultiplier * clip.Value)]]);
         }
 
-        Console.Out.WriteLine($"epsilon {Number(asked.Epsilon)} at delta {delta}: {asked.Rounds} round{(asked.Rounds == 1 ? string.Empty : "s")} of noise multiplier {Number(asked.NoiseMultiplier)}, {Sampling(parsed.GetValue(Rate))}");
+        string rounds = asked.Rounds == 1 ? "1 round" : $"{asked.Rounds} rounds";
+        Console.Out.WriteLine($"epsilon {Number(asked.Epsilon)} at delta {delta}: {rounds} of noise multiplier {Number(asked.NoiseMultiplier)}, {Sampling(parsed.GetValue(Rate))}");
         Consoles.Out.Write(table);
         if (warning is not null)
         {

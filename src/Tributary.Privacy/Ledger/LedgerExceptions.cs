@@ -7,7 +7,8 @@ public sealed class PrivacyBudgetException : Exception
 {
     internal PrivacyBudgetException(int round, PrivacyBudget budget, double spent, double with, int roundsSpent)
         : base($"round {round} would bring epsilon to {with:0.####}, above the budget of {budget.Epsilon:0.####} at delta {budget.Delta}: "
-            + $"the budget was good for {roundsSpent} round{(roundsSpent == 1 ? string.Empty : "s")}, with which epsilon is {spent:0.####} and {budget.Epsilon - spent:0.####} is left; more noise, or a larger budget, allows more")
+            + $"the budget was good for {roundsSpent} round{(roundsSpent == 1 ? string.Empty : "s")}, with which epsilon is {spent:0.####} and {budget.Epsilon - spent:0.####} is left; "
+            + "more noise, or a larger budget, allows more")
     {
         (Round, Budget, Spent, RoundsSpent) = (round, budget, spent, roundsSpent);
     }

@@ -12,10 +12,14 @@ public sealed record DiscreteGaussian(long Numerator, long Denominator = 1)
     private const long DenominatorMax = 1L << 16;
 
     /// <summary>The numerator of sigma^2.</summary>
-    public long Numerator { get; } = Numerator is >= 1 and <= NumeratorMax ? Numerator : throw new ArgumentException($"The numerator is {Numerator}, but should be from 1 to {NumeratorMax}.");
+    public long Numerator { get; } = Numerator is >= 1 and <= NumeratorMax
+        ? Numerator
+        : throw new ArgumentException($"The numerator is {Numerator}, but should be from 1 to {NumeratorMax}.");
 
     /// <summary>The denominator of sigma^2.</summary>
-    public long Denominator { get; } = Denominator is >= 1 and <= DenominatorMax ? Denominator : throw new ArgumentException($"The denominator is {Denominator}, but should be from 1 to {DenominatorMax}.");
+    public long Denominator { get; } = Denominator is >= 1 and <= DenominatorMax
+        ? Denominator
+        : throw new ArgumentException($"The denominator is {Denominator}, but should be from 1 to {DenominatorMax}.");
 
     /// <summary>Sigma, which the accountant is told. The variance is never above its square.</summary>
     public double Deviation => Math.Sqrt((double)Numerator / Denominator);
