@@ -15,6 +15,7 @@ internal static class CommandLine
             ModelCommand.Create(),
             ProvisionCommand.Create(),
             PlanCommand.Create(),
+            PrivacyCommand.Create(),
             JobCommand.Create(),
             DashboardCommand.Create(),
             ServerCommand.Create(),
