@@ -1,0 +1,184 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+
+namespace Tributary.Codecs.Sparse;
+
+/// <summary><see cref="TopKReference"/> without sorting: finds the same elements in two passes over the run by vectors of 128 bits.</summary>
+/// <remarks>
+/// The first pass takes the largest magnitude of each of 512 groups. Where k groups reach a bound, so do k elements at least, and hardly more: the second
+/// pass gathers all that reach it, which are then narrowed to the k largest, digit by digit. A short run is filled up with zeros, which are never kept.
+/// </remarks>
+internal static class TopKKernel
+{
+    private const int GroupElements = 8;
+    private const int Groups = TopKCodec.RunElements / GroupElements;
+    private const int MagnitudeMask = 0x7FFF_FFFF;
+    private const int InfinityBits = 0x7F80_0000;
+
+    /// <summary>The bucket of a magnitude in the first pass: exponent and four bits more.</summary>
+    private const int BucketShift = 19;
+    private const int Buckets = 256;
+
+    private const int DigitBits = 8;
+    private const int Digits = 1 << DigitBits;
+
+    /// <summary>Finds the largest magnitudes; see <see cref="TopKReference.Select"/>.</summary>
+    /// <param name="values">At most 4096 values.</param>
+    /// <param name="positions">Receives the elements, ascending.</param>
+    /// <returns>How many were found; -1 where a value is NaN or infinite.</returns>
+    [SkipLocalsInit]
+    public static int Select(ReadOnlySpan<float> values, Span<ushort> positions)
+    {
+        if (values.Length < TopKCodec.RunElements)
+        {
+            Span<float> filled = stackalloc float[TopKCodec.RunElements];
+            values.CopyTo(filled);
+            filled[values.Length..].Clear();
+            return SelectFull(ref MemoryMarshal.GetReference(filled), positions);
+        }
+
+        return SelectFull(ref MemoryMarshal.GetReference(values), positions);
+    }
+
+    [SkipLocalsInit]
+    private static int SelectFull(ref float values, Span<ushort> positions)
+    {
+        Span<int> largest = stackalloc int[Groups];
+        int bits = LargestOfGroups(ref values, largest);
+        if (bits >= InfinityBits)
+        {
+            return -1;
+        }
+
+        Span<ushort> candidates = stackalloc ushort[TopKCodec.RunElements];
+        int count = Gather(ref values, Bound(largest, bits, positions.Length), candidates);
+        candidates = candidates[..count];
+        if (count <= positions.Length)
+        {
+            candidates.CopyTo(positions);
+            return count;
+        }
+
+        Narrow(ref values, candidates, positions);
+        return positions.Length;
+    }
+
+    /// <summary>The bits of the largest magnitude of each group, and of all. A group is a lane of eight vectors.</summary>
+    private static int LargestOfGroups(ref float values, Span<int> largest)
+    {
+        Vector128<int> mask = Vector128.Create(MagnitudeMask);
+        Vector128<int> all = Vector128<int>.Zero;
+        ref int group = ref MemoryMarshal.GetReference(largest);
+        for (int i = 0; i < TopKCodec.RunElements; i += 4 * GroupElements)
+        {
+            Vector128<int> even = Vector128.LoadUnsafe(ref values, (nuint)i).AsInt32() & mask;
+            Vector128<int> odd = Vector128.LoadUnsafe(ref values, (nuint)(i + 4)).AsInt32() & mask;
+            for (int j = 8; j < 4 * GroupElements; j += 8)
+            {
+                even = Vector128.Max(even, Vector128.LoadUnsafe(ref values, (nuint)(i + j)).AsInt32() & mask);
+                odd = Vector128.Max(odd, Vector128.LoadUnsafe(ref values, (nuint)(i + j + 4)).AsInt32() & mask);
+            }
+
+            even = Vector128.Max(even, odd);
+            all = Vector128.Max(all, even);
+            even.StoreUnsafe(ref group, (nuint)(i / GroupElements));
+        }
+
+        all = Vector128.Max(all, Vector128.Shuffle(all, Vector128.Create(2, 3, 0, 1)));
+        return Vector128.Max(all, Vector128.Shuffle(all, Vector128.Create(1, 0, 3, 2))).ToScalar();
+    }
+
+    /// <summary>Bits of a magnitude that at least <paramref name="kept"/> groups reach, or else the least that is not zero.</summary>
+    [SkipLocalsInit]
+    private static int Bound(ReadOnlySpan<int> largest, int largestOfAll, int kept)
+    {
+        Span<int> counts = stackalloc int[Buckets];
+        counts.Clear();
+        int first = largestOfAll >> BucketShift;
+        foreach (int bits in largest)
+        {
+            counts[Math.Min(first - (bits >> BucketShift), Buckets - 1)]++;
+        }
+
+        int reached = 0;
+        for (int bucket = 0; bucket < Buckets - 1; bucket++)
+        {
+            reached += counts[bucket];
+            if (reached >= kept)
+            {
+                return Math.Max((first - bucket) << BucketShift, 1);
+            }
+        }
+
+        return 1;
+    }
+
+    /// <summary>The elements whose magnitudes reach a bound, ascending.</summary>
+    private static int Gather(ref float values, int bound, Span<ushort> candidates)
+    {
+        Vector128<int> mask = Vector128.Create(MagnitudeMask);
+        Vector128<int> below = Vector128.Create(bound - 1);
+        ref ushort candidate = ref MemoryMarshal.GetReference(candidates);
+        int count = 0;
+        for (int i = 0; i < TopKCodec.RunElements; i += 16)
+        {
+            Vector128<int> first = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)i).AsInt32() & mask, below);
+            Vector128<int> second = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 4)).AsInt32() & mask, below);
+            Vector128<int> third = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 8)).AsInt32() & mask, below);
+            Vector128<int> fourth = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 12)).AsInt32() & mask, below);
+            Vector128<short> lower = Vector128.NarrowWithSaturation(first, second);
+            Vector128<short> upper = Vector128.NarrowWithSaturation(third, fourth);
+            for (uint reached = Vector128.NarrowWithSaturation(lower, upper).ExtractMostSignificantBits(); reached != 0; reached &= reached - 1)
+            {
+                Unsafe.Add(ref candidate, count++) = (ushort)(i + BitOperations.TrailingZeroCount(reached));
+            }
+        }
+
+        return count;
+    }
+
+    /// <summary>Takes of the candidates as many of the largest as there is room for; of equal ones those that come first.</summary>
+    [SkipLocalsInit]
+    private static void Narrow(ref float values, ReadOnlySpan<ushort> candidates, Span<ushort> positions)
+    {
+        // The magnitude of the last one that is kept, found from its highest digit on.
+        Span<int> counts = stackalloc int[Digits];
+        int wanted = positions.Length;
+        int prefix = 0;
+        for (int shift = 32 - DigitBits; shift >= 0; shift -= DigitBits)
+        {
+            counts.Clear();
+            foreach (ushort candidate in candidates)
+            {
+                int bits = Magnitude(ref values, candidate);
+                if ((bits ^ prefix) >>> shift < Digits)
+                {
+                    counts[(bits >>> shift) & (Digits - 1)]++;
+                }
+            }
+
+            int digit = Digits - 1;
+            while (counts[digit] < wanted)
+            {
+                wanted -= counts[digit--];
+            }
+
+            prefix |= digit << shift;
+        }
+
+        // Of those that are equal to it so many are kept as are still wanted.
+        int kept = 0;
+        foreach (ushort candidate in candidates)
+        {
+            int bits = Magnitude(ref values, candidate);
+            if (bits > prefix || (bits == prefix && wanted-- > 0))
+            {
+                positions[kept++] = candidate;
+            }
+        }
+    }
+
+    private static int Magnitude(ref float values, int element) => BitConverter.SingleToInt32Bits(Unsafe.Add(ref values, element)) & MagnitudeMask;
+}
