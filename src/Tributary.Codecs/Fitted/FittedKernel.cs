@@ -10,7 +10,8 @@ namespace Tributary.Codecs.Fitted;
 /// </summary>
 /// <remarks>
 /// Lanes are in memory order, 16 elements a step; full blocks are multiples of 16, so there is no remainder, and a short last block
-/// goes to the reference. A value that is not finite shows in the block's scale, so refusing it costs nothing.
+/// goes to the reference. A value that is not finite shows in the block's scale, so refusing it costs nothing. All scales of a run come before its codes:
+/// a scale is a long chain of operations, and so those of several blocks are under way at a time.
 /// </remarks>
 internal static class FittedKernel<TQuantizer>
     where TQuantizer : IFittedQuantizer
@@ -30,13 +31,17 @@ internal static class FittedKernel<TQuantizer>
         ref byte code = ref MemoryMarshal.GetReference(codes);
         for (int block = 0; block < full; block++)
         {
-            double exact = TQuantizer.ScaleByVectors(ref value);
+            double exact = TQuantizer.ScaleByVectors(ref Unsafe.Add(ref value, block * TQuantizer.BlockElements));
             if (!double.IsFinite(exact))
             {
                 return NotFinite.IndexIn(values, block * TQuantizer.BlockElements);
             }
 
             scales[block] = FittedReference<TQuantizer>.ToScale(exact);
+        }
+
+        for (int block = 0; block < full; block++)
+        {
             Codes(ref value, FittedReference<TQuantizer>.ToFloat(scales[block]), ref code);
             value = ref Unsafe.Add(ref value, TQuantizer.BlockElements);
             code = ref Unsafe.Add(ref code, BlockBytes);

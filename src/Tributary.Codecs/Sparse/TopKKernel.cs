@@ -21,6 +21,8 @@ internal static class TopKKernel
     private const int BucketShift = 19;
     private const int Buckets = 256;
 
+    private const int GatheredAtOnce = 8;
+
     private const int DigitBits = 8;
     private const int Digits = 1 << DigitBits;
 
@@ -52,17 +54,16 @@ internal static class TopKKernel
             return -1;
         }
 
-        Span<ushort> candidates = stackalloc ushort[TopKCodec.RunElements];
-        int count = Gather(ref values, Bound(largest, bits, positions.Length), candidates);
-        candidates = candidates[..count];
-        if (count <= positions.Length)
+        int bound = Bound(largest, bits, positions.Length);
+        Span<ushort> candidates = stackalloc ushort[TopKCodec.RunElements + GatheredAtOnce];
+        candidates = candidates[..Gather(ref values, bound, candidates)];
+        if (candidates.Length > positions.Length)
         {
-            candidates.CopyTo(positions);
-            return count;
+            candidates = candidates[..Narrow(ref values, candidates, positions.Length, bound, bits)];
         }
 
-        Narrow(ref values, candidates, positions);
-        return positions.Length;
+        candidates.CopyTo(positions);
+        return candidates.Length;
     }
 
     /// <summary>The bits of the largest magnitude of each group, and of all. A group is a lane of eight vectors.</summary>
@@ -115,48 +116,71 @@ internal static class TopKKernel
         return 1;
     }
 
-    /// <summary>The elements whose magnitudes reach a bound, ascending.</summary>
+    /// <summary>The elements whose magnitudes reach a bound, ascending. Writes some more places after the last one.</summary>
     private static int Gather(ref float values, int bound, Span<ushort> candidates)
     {
-        Vector128<int> mask = Vector128.Create(MagnitudeMask);
-        Vector128<int> below = Vector128.Create(bound - 1);
         ref ushort candidate = ref MemoryMarshal.GetReference(candidates);
         int count = 0;
-        for (int i = 0; i < TopKCodec.RunElements; i += 16)
+        for (int i = 0; i < TopKCodec.RunElements; i += 64)
         {
-            Vector128<int> first = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)i).AsInt32() & mask, below);
-            Vector128<int> second = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 4)).AsInt32() & mask, below);
-            Vector128<int> third = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 8)).AsInt32() & mask, below);
-            Vector128<int> fourth = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 12)).AsInt32() & mask, below);
-            Vector128<short> lower = Vector128.NarrowWithSaturation(first, second);
-            Vector128<short> upper = Vector128.NarrowWithSaturation(third, fourth);
-            for (uint reached = Vector128.NarrowWithSaturation(lower, upper).ExtractMostSignificantBits(); reached != 0; reached &= reached - 1)
+            ulong reached = Reach(ref values, i, bound) | Reach(ref values, i + 16, bound) << 16
+                | Reach(ref values, i + 32, bound) << 32 | Reach(ref values, i + 48, bound) << 48;
+
+            // How many there are nobody can predict, so eight are written in any case: what is no candidate is written over by the next one.
+            int end = count + BitOperations.PopCount(reached);
+            do
             {
-                Unsafe.Add(ref candidate, count++) = (ushort)(i + BitOperations.TrailingZeroCount(reached));
+                for (int j = 0; j < GatheredAtOnce; j++)
+                {
+                    Unsafe.Add(ref candidate, count + j) = (ushort)(i + BitOperations.TrailingZeroCount(reached));
+                    reached &= reached - 1;
+                }
+
+                count += GatheredAtOnce;
             }
+            while (count < end);
+            count = end;
         }
 
         return count;
     }
 
-    /// <summary>Takes of the candidates as many of the largest as there is room for; of equal ones those that come first.</summary>
-    [SkipLocalsInit]
-    private static void Narrow(ref float values, ReadOnlySpan<ushort> candidates, Span<ushort> positions)
+    /// <summary>Which of 16 magnitudes reach a bound, the first in the lowest bit.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static ulong Reach(ref float values, int i, int bound)
     {
-        // The magnitude of the last one that is kept, found from its highest digit on.
-        Span<int> counts = stackalloc int[Digits];
-        int wanted = positions.Length;
-        int prefix = 0;
-        for (int shift = 32 - DigitBits; shift >= 0; shift -= DigitBits)
+        Vector128<int> mask = Vector128.Create(MagnitudeMask);
+        Vector128<int> below = Vector128.Create(bound - 1);
+        Vector128<int> first = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)i).AsInt32() & mask, below);
+        Vector128<int> second = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 4)).AsInt32() & mask, below);
+        Vector128<int> third = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 8)).AsInt32() & mask, below);
+        Vector128<int> fourth = Vector128.GreaterThan(Vector128.LoadUnsafe(ref values, (nuint)(i + 12)).AsInt32() & mask, below);
+        Vector128<short> lower = Vector128.NarrowWithSaturation(first, second);
+        Vector128<short> upper = Vector128.NarrowWithSaturation(third, fourth);
+        return Vector128.NarrowWithSaturation(lower, upper).ExtractMostSignificantBits();
+    }
+
+    /// <summary>Leaves of the candidates, of which there are more, the largest <paramref name="kept"/>; of equal ones those that come first.</summary>
+    /// <param name="values">The run.</param>
+    /// <param name="candidates">The candidates, ascending; the first of them are then those that are left.</param>
+    /// <param name="kept">How many are left.</param>
+    /// <param name="smallest">Bits that all candidates reach.</param>
+    /// <param name="largest">The bits of the largest.</param>
+    [SkipLocalsInit]
+    private static int Narrow(ref float values, Span<ushort> candidates, int kept, int smallest, int largest)
+    {
+        // How far the last one that is kept lies above the smallest, found from its highest digit on.
+        Span<int> counts = stackalloc int[Digits + 1];
+        int wanted = kept;
+        int last = 0;
+        for (int shift = BitOperations.Log2((uint)(largest - smallest)) / DigitBits * DigitBits; shift >= 0; shift -= DigitBits)
         {
             counts.Clear();
             foreach (ushort candidate in candidates)
             {
-                int bits = Magnitude(ref values, candidate);
-                if ((bits ^ prefix) >>> shift < Digits)
-                {
-                    counts[(bits >>> shift) & (Digits - 1)]++;
-                }
+                int above = Magnitude(ref values, candidate) - smallest;
+                int digits = (above ^ last) >>> shift;
+                counts[digits < Digits ? digits : Digits]++;
             }
 
             int digit = Digits - 1;
@@ -165,19 +189,22 @@ internal static class TopKKernel
                 wanted -= counts[digit--];
             }
 
-            prefix |= digit << shift;
+            last |= digit << shift;
         }
 
         // Of those that are equal to it so many are kept as are still wanted.
-        int kept = 0;
+        last += smallest;
+        int left = 0;
         foreach (ushort candidate in candidates)
         {
             int bits = Magnitude(ref values, candidate);
-            if (bits > prefix || (bits == prefix && wanted-- > 0))
-            {
-                positions[kept++] = candidate;
-            }
+            candidates[left] = candidate;
+            int isEqual = bits == last && wanted > 0 ? 1 : 0;
+            wanted -= isEqual;
+            left += bits > last ? 1 : isEqual;
         }
+
+        return left;
     }
 
     private static int Magnitude(ref float values, int element) => BitConverter.SingleToInt32Bits(Unsafe.Add(ref values, element)) & MagnitudeMask;

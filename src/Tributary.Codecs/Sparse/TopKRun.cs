@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tributary.Codecs.Sparse;
 
@@ -21,11 +22,19 @@ internal static class TopKRun
     /// <param name="positions">The elements that are kept, ascending; none is zero.</param>
     /// <param name="magnitudes">Receives the two magnitudes, the lower one first.</param>
     /// <param name="codes">Receives the rest.</param>
+    [SkipLocalsInit]
     public static void Write(int lowBits, ReadOnlySpan<float> values, ReadOnlySpan<ushort> positions, Span<ushort> magnitudes, Span<byte> codes)
     {
-        TwoMagnitudes two = TwoMagnitudes.Of(values, positions);
+        Span<float> kept = stackalloc float[(positions.Length + 15) & ~15];
+        kept.Clear();
+        for (int i = 0; i < positions.Length; i++)
+        {
+            kept[i] = Math.Abs(values[positions[i]]);
+        }
+
+        TwoMagnitudes two = TwoMagnitudes.Of(kept, positions.Length);
         (magnitudes[0], magnitudes[1]) = (two.Lower, two.Upper);
-        double threshold = two.Threshold;
+        int threshold = BitConverter.SingleToInt32Bits(two.Threshold);
         codes.Clear();
         (int bitmapStart, int valuesStart) = Parts(lowBits, codes.Length);
         Span<byte> bitmap = codes[bitmapStart..valuesStart];
@@ -44,8 +53,11 @@ internal static class TopKRun
 
             int one = (position >> lowBits) + i;
             bitmap[one / 8] |= (byte)(0x80 >> (one % 8));
-            float value = values[position];
-            int code = (value < 0 ? Negative : 0) | (Math.Abs(value) > threshold ? Upper : 0);
+
+            // Signs and sides nobody can predict, so they are had without branches: magnitudes are in the order of their bits.
+            int isNegative = BitConverter.SingleToInt32Bits(values[position]) >>> 31;
+            int isUpper = (threshold - BitConverter.SingleToInt32Bits(kept[i])) >>> 31;
+            int code = (isNegative * Negative) | (isUpper * Upper);
             signs[i / 4] |= (byte)(code << (6 - (2 * (i % 4))));
         }
 

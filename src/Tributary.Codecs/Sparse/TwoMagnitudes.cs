@@ -1,3 +1,6 @@
+using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
+using Tributary.Codecs.Fitted;
 using Tributary.Tensors;
 
 namespace Tributary.Codecs.Sparse;
@@ -12,58 +15,34 @@ internal readonly record struct TwoMagnitudes(ushort Lower, ushort Upper)
 
     private const float BFloat16Max = 255 * 1.329228e36f;
 
-    /// <summary>A value above it is nearer to the upper magnitude.</summary>
-    public double Threshold => ((double)ToFloat(Lower) + ToFloat(Upper)) / 2;
+    /// <summary>A magnitude above it goes to the upper one, which is nearer.</summary>
+    public float Threshold => (float)(((double)ToFloat(Lower) + ToFloat(Upper)) / 2);
 
-    /// <summary>
-    /// Splits values by their magnitudes, of which each side has its mean. Sums are taken in the order of the positions, in double
-    /// precision, and so are the same bits on every machine.
-    /// </summary>
-    /// <param name="values">The run.</param>
-    /// <param name="positions">The elements that are kept; none is zero.</param>
-    public static TwoMagnitudes Of(ReadOnlySpan<float> values, ReadOnlySpan<ushort> positions)
+    /// <summary>Splits magnitudes so that the mean of each side stands for it.</summary>
+    /// <param name="magnitudes">Those that are kept, filled up with zeros to a multiple of 16.</param>
+    /// <param name="count">How many are kept.</param>
+    public static TwoMagnitudes Of(ReadOnlySpan<float> magnitudes, int count)
     {
-        if (positions.IsEmpty)
+        if (count == 0)
         {
             return default;
         }
 
-        double total = 0;
-        foreach (ushort position in positions)
-        {
-            total += Math.Abs(values[position]);
-        }
-
-        double lower = total / positions.Length;
+        double total = Above(0, magnitudes).Sum;
+        double lower = total / count;
         double upper = lower;
         for (int pass = 0; pass < Passes; pass++)
         {
-            double threshold = (lower + upper) / 2;
-            double above = 0;
-            double below = 0;
-            int count = 0;
-            foreach (ushort position in positions)
-            {
-                float magnitude = Math.Abs(values[position]);
-                if (magnitude > threshold)
-                {
-                    above += magnitude;
-                    count++;
-                }
-                else
-                {
-                    below += magnitude;
-                }
-            }
+            (double above, int aboveCount) = Above((float)((lower + upper) / 2), magnitudes);
 
             // All are equal.
-            if (count == 0 || count == positions.Length)
+            if (aboveCount == 0 || aboveCount == count)
             {
                 break;
             }
 
-            upper = above / count;
-            lower = below / (positions.Length - count);
+            upper = above / aboveCount;
+            lower = Math.Max(total - above, 0) / (count - aboveCount);
         }
 
         return new TwoMagnitudes(ToBFloat16(lower), ToBFloat16(upper));
@@ -73,4 +52,8 @@ internal readonly record struct TwoMagnitudes(ushort Lower, ushort Upper)
     public static float ToFloat(ushort magnitude) => BitConverter.UInt32BitsToSingle((uint)magnitude << 16);
 
     private static ushort ToBFloat16(double magnitude) => DenseFloats.ToBFloat16((float)Math.Min(magnitude, BFloat16Max));
+
+    private static (double Sum, int Count) Above(float threshold, ReadOnlySpan<float> magnitudes) => Vector128.IsHardwareAccelerated
+        ? Magnitudes.AboveByVectors(threshold, ref MemoryMarshal.GetReference(magnitudes), magnitudes.Length)
+        : Magnitudes.Above(threshold, magnitudes);
 }

@@ -118,7 +118,7 @@ def two_means(magnitudes):
     """Lloyd's algorithm, begun at the mean."""
     lower = upper = magnitudes.mean() if len(magnitudes) else torch.tensor(0.0, dtype=torch.float64)
     for _ in range(3):
-        is_upper = magnitudes > (lower + upper) / 2
+        is_upper = magnitudes > ((lower + upper) / 2).float().double()
         if not is_upper.any() or is_upper.all():
             break
         lower, upper = magnitudes[~is_upper].mean(), magnitudes[is_upper].mean()
@@ -133,7 +133,7 @@ def write_topk(folder, values):
         positions = positions[run[positions] != 0].sort().values
         kept = run[positions]
         pair = two_means(kept.abs().double())
-        is_upper = kept.abs().double() > pair.double().mean()
+        is_upper = kept.abs() > pair.double().mean().float()
         decoded[first + positions] = torch.where(is_upper, pair[1].float(), pair[0].float()) * torch.where(kept < 0, -1.0, 1.0)
         slots = -(-len(run) // 512) * 8
         text = "".join(f"{position % 64:06b}" for position in positions.tolist()).ljust(6 * slots, "0")
