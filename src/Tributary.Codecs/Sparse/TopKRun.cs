@@ -25,14 +25,13 @@ internal static class TopKRun
     [SkipLocalsInit]
     public static void Write(int lowBits, ReadOnlySpan<float> values, ReadOnlySpan<ushort> positions, Span<ushort> magnitudes, Span<byte> codes)
     {
-        Span<float> kept = stackalloc float[(positions.Length + 15) & ~15];
-        kept.Clear();
+        Span<float> kept = stackalloc float[positions.Length];
         for (int i = 0; i < positions.Length; i++)
         {
             kept[i] = Math.Abs(values[positions[i]]);
         }
 
-        TwoMagnitudes two = TwoMagnitudes.Of(kept, positions.Length);
+        TwoMagnitudes two = TwoMagnitudes.Of(kept);
         (magnitudes[0], magnitudes[1]) = (two.Lower, two.Upper);
         int threshold = BitConverter.SingleToInt32Bits(two.Threshold);
         codes.Clear();

@@ -1,6 +1,3 @@
-using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics;
-using Tributary.Codecs.Fitted;
 using Tributary.Tensors;
 
 namespace Tributary.Codecs.Sparse;
@@ -18,31 +15,25 @@ internal readonly record struct TwoMagnitudes(ushort Lower, ushort Upper)
     /// <summary>A magnitude above it goes to the upper one, which is nearer.</summary>
     public float Threshold => (float)(((double)ToFloat(Lower) + ToFloat(Upper)) / 2);
 
-    /// <summary>Splits magnitudes so that the mean of each side stands for it.</summary>
-    /// <param name="magnitudes">Those that are kept, filled up with zeros to a multiple of 16.</param>
-    /// <param name="count">How many are kept.</param>
-    public static TwoMagnitudes Of(ReadOnlySpan<float> magnitudes, int count)
+    /// <summary>Splits magnitudes so that the mean of each side stands for it; sums are taken in order, in double precision.</summary>
+    /// <param name="magnitudes">Those that are kept; none is zero.</param>
+    public static TwoMagnitudes Of(ReadOnlySpan<float> magnitudes)
     {
-        if (count == 0)
-        {
-            return default;
-        }
-
-        double total = Above(0, magnitudes).Sum;
-        double lower = total / count;
+        (double above, _, int count) = Split(magnitudes, 0);
+        double lower = above / Math.Max(count, 1);
         double upper = lower;
         for (int pass = 0; pass < Passes; pass++)
         {
-            (double above, int aboveCount) = Above((float)((lower + upper) / 2), magnitudes);
+            (above, double below, count) = Split(magnitudes, (float)((lower + upper) / 2));
 
-            // All are equal.
-            if (aboveCount == 0 || aboveCount == count)
+            // All are equal, or there are none.
+            if (count == 0 || count == magnitudes.Length)
             {
                 break;
             }
 
-            upper = above / aboveCount;
-            lower = Math.Max(total - above, 0) / (count - aboveCount);
+            upper = above / count;
+            lower = below / (magnitudes.Length - count);
         }
 
         return new TwoMagnitudes(ToBFloat16(lower), ToBFloat16(upper));
@@ -53,7 +44,20 @@ internal readonly record struct TwoMagnitudes(ushort Lower, ushort Upper)
 
     private static ushort ToBFloat16(double magnitude) => DenseFloats.ToBFloat16((float)Math.Min(magnitude, BFloat16Max));
 
-    private static (double Sum, int Count) Above(float threshold, ReadOnlySpan<float> magnitudes) => Vector128.IsHardwareAccelerated
-        ? Magnitudes.AboveByVectors(threshold, ref MemoryMarshal.GetReference(magnitudes), magnitudes.Length)
-        : Magnitudes.Above(threshold, magnitudes);
+    /// <summary>The sums of the magnitudes above a threshold and of the others, and how many are above.</summary>
+    private static (double Above, double Below, int Count) Split(ReadOnlySpan<float> magnitudes, float threshold)
+    {
+        (double above, double below, int count) = (0, 0, 0);
+        foreach (float magnitude in magnitudes)
+        {
+            // Nobody can predict which side it is on, so there is no branch. Magnitudes are in the order of their bits.
+            int bits = BitConverter.SingleToInt32Bits(magnitude);
+            int isAbove = (BitConverter.SingleToInt32Bits(threshold) - bits) >> 31;
+            above += BitConverter.Int32BitsToSingle(bits & isAbove);
+            below += BitConverter.Int32BitsToSingle(bits & ~isAbove);
+            count -= isAbove;
+        }
+
+        return (above, below, count);
+    }
 }
