@@ -10,7 +10,6 @@ namespace Tributary.Codecs;
 public sealed class QuantizedSource : TensorSource
 {
     private readonly TensorSource _dense;
-    private readonly Codec _codec;
 
     // A 16-bit model that is seen as fp32 only to be encoded in its own type again: what lies beneath the cast, or null.
     private readonly TensorSource? _sixteenBit;
@@ -21,21 +20,31 @@ public sealed class QuantizedSource : TensorSource
     /// <param name="only">Which tensors are encoded, of those that the precision encodes; null for all.</param>
     /// <exception cref="ArgumentException">A tensor of the source is already encoded.</exception>
     public QuantizedSource(TensorSource dense, Codec codec, Func<TensorSpec, bool>? only = null)
+        : this(dense, spec => only?.Invoke(spec) == false ? null : codec)
+    {
+        ArgumentNullException.ThrowIfNull(codec);
+    }
+
+    /// <summary>Makes a view whose tensors have a precision each; nothing is read yet.</summary>
+    /// <param name="dense">The tensors.</param>
+    /// <param name="codecOf">A tensor's precision; null for one that is left as it is.</param>
+    /// <exception cref="ArgumentException">A tensor of the source is already encoded.</exception>
+    public QuantizedSource(TensorSource dense, Func<TensorSpec, Codec?> codecOf)
     {
         ArgumentNullException.ThrowIfNull(dense);
-        ArgumentNullException.ThrowIfNull(codec);
         if (dense.Manifest.FirstOrDefault(entry => !entry.IsDense) is { } encoded)
         {
-            throw new ArgumentException(
-                $"tensor '{encoded.Spec.Name}' is already encoded as {encoded.Encoding.Name}; decode it before it is encoded as {codec.Name}");
+            throw new ArgumentException($"tensor '{encoded.Spec.Name}' is already encoded as {encoded.Encoding.Name}; decode it before it is encoded once more");
         }
 
         _dense = dense;
-        _codec = codec;
         Manifest = new TensorManifest(
-            dense.Manifest.Select(entry => codec.Encodes(entry.Spec.DType) && only?.Invoke(entry.Spec) != false ? new TensorEntry(entry.Spec, codec) : entry));
+            dense.Manifest.Select(entry => codecOf(entry.Spec) is { } codec && codec.Encodes(entry.Spec.DType) ? new TensorEntry(entry.Spec, codec) : entry));
         _sixteenBit = FindSixteenBit();
     }
+
+    /// <summary>What is encoded.</summary>
+    public TensorSource Dense => _dense;
 
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
@@ -59,13 +68,13 @@ public sealed class QuantizedSource : TensorSource
         int length = entry.TileBytes(tile.Index);
         if (offset == 0 && destination.Length == length)
         {
-            Encode(entry.Spec, tile, destination);
+            Encode(entry, tile, destination);
             return;
         }
 
         // The scales of a tile stand before its codes, so any part of it needs all of it.
         using NativeBuffer whole = NativeBuffer.Rent(length);
-        Encode(entry.Spec, tile, whole.Bytes);
+        Encode(entry, tile, whole.Bytes);
         whole.Bytes.Slice(offset, destination.Length).CopyTo(destination);
     }
 
@@ -73,19 +82,20 @@ public sealed class QuantizedSource : TensorSource
     private TensorSource? FindSixteenBit()
     {
         TensorSource? beneath = (_dense as CastSource)?.Source;
-        return beneath is { IsStored: true } && _codec.BlockElements == 1
+        return beneath is { IsStored: true } && Manifest.All(entry => entry.IsDense || entry.Encoding is Codec { BlockElements: 1 })
             && Manifest.Zip(beneath.Manifest).All(pair => pair.First.Encoding.StoredAs(pair.First.Spec) == pair.Second.Spec)
             ? beneath
             : null;
     }
 
-    private void Encode(TensorSpec spec, Tile tile, Span<byte> destination)
+    private void Encode(TensorEntry entry, Tile tile, Span<byte> destination)
     {
+        (TensorSpec spec, var codec) = (entry.Spec, (Codec)entry.Encoding);
         int elements = spec.TileElements(tile.Index);
         using NativeBuffer dense = NativeBuffer.Rent(elements * spec.DType.Size());
         _dense.Read(tile, 0, dense.Bytes);
-        int scaleBytes = _codec.ScaleBytes(elements);
-        int notFinite = _codec.EncodeTile(spec.DType, dense.Bytes, destination[..scaleBytes], destination[scaleBytes..]);
+        int scaleBytes = codec.ScaleBytes(elements);
+        int notFinite = codec.EncodeTile(spec.DType, dense.Bytes, destination[..scaleBytes], destination[scaleBytes..]);
         if (notFinite >= 0)
         {
             throw Refusal(spec, tile, notFinite, dense.Bytes.Slice(notFinite * spec.DType.Size(), spec.DType.Size()));
@@ -112,6 +122,6 @@ public sealed class QuantizedSource : TensorSource
         Span<float> value = stackalloc float[1];
         DenseFloats.Widen(spec.DType, bytes, value);
         return new TensorFormatException(
-            $"tensor '{spec.Name}' is {value[0]} at element {(tile.Index * Tile.ElementsMax) + element}; only finite values can be sent as {_codec.Name}");
+            $"tensor '{spec.Name}' is {value[0]} at element {(tile.Index * Tile.ElementsMax) + element}; only finite values can be sent");
     }
 }

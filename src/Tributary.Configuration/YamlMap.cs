@@ -188,6 +188,26 @@ public sealed class YamlMap
         return null;
     }
 
+    /// <summary>A share, written as percent with or without its sign, such as <c>7 %</c>: 0.07. Null where it is not there, or wrong.</summary>
+    /// <param name="key">The key.</param>
+    /// <param name="min">The least, in percent.</param>
+    /// <param name="max">The most, in percent.</param>
+    public double? Percent(string key, double min, double max)
+    {
+        if (Text(key) is not { } text)
+        {
+            return null;
+        }
+
+        if (double.TryParse(text.TrimEnd('%').TrimEnd(), NumberStyles.Float, CultureInfo.InvariantCulture, out double percent) && percent >= min && percent <= max)
+        {
+            return percent / 100;
+        }
+
+        Add(_values[key].Value, $"'{key}' is '{text}', but should be percent from {min} to {max}, such as 7 %");
+        return null;
+    }
+
     /// <summary>A word out of a few; null where it is not there, or wrong.</summary>
     public string? Choice(string key, IReadOnlyCollection<string> choices)
     {

@@ -37,6 +37,7 @@ internal static class Summary
             CrossSite = job.Workflow == CrossSiteEvaluation.Name ? CrossSite(job.Rounds, record) : [],
             BytesDown = record.Results.Sum(result => (long)Metric(result, MetricNames.BytesDown)),
             BytesUp = record.Results.Sum(result => (long)Metric(result, MetricNames.BytesUp)),
+            HeaderBytes = record.Results.Sum(result => (long)Metric(result, MetricNames.HeaderBytes)),
             Fp32BytesDown = record.Results.Count * model.Fp32Bytes,
             Fp32BytesUp = trained * model.Fp32Bytes,
             PeakRssBytes = peakBytes,

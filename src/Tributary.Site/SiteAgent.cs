@@ -31,6 +31,7 @@ public sealed partial class SiteAgent : IDisposable
     private readonly ServerClient _server;
     private readonly Random _jitter;
     private readonly HeldModel _held;
+    private readonly ResidualFolder _residuals;
     private readonly Inbox _inbox;
     private readonly ServerPatience _patience;
     private readonly JobAdmission _admission;
@@ -49,6 +50,7 @@ public sealed partial class SiteAgent : IDisposable
         _jitter = jitter;
         _patience = new ServerPatience(time, jitter, options.Logger);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
+        _residuals = new ResidualFolder(Path.Combine(options.Folder, "residuals"));
         _inbox = new Inbox(options.Folder);
     }
 
@@ -207,7 +209,8 @@ public sealed partial class SiteAgent : IDisposable
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
         string inbox = _inbox.Open(task);
         long start = Stopwatch.GetTimestamp();
-        (string modelDigest, string path, metrics[MetricNames.BytesDown]) = await DownloadAsync(task, inbox, progress, cancellationToken);
+        (Fetched fetched, string modelDigest, string path) = await DownloadAsync(task, inbox, progress, cancellationToken);
+        (metrics[MetricNames.BytesDown], metrics[MetricNames.HeaderBytes]) = (fetched.Bytes, fetched.HeaderBytes);
         using var received = MessageFile.Open(path);
         using TensorSource model = Decode(task.Job, received);
         long parameters = JoinedSource.ModelOf(model, Scaffold.ControlPrefix).Manifest.ElementCount;
@@ -237,8 +240,9 @@ public sealed partial class SiteAgent : IDisposable
             meaning = task.Job.Exchange == Exchange.Delta
                 ? new MessageMeaning(MessageKind.Delta, modelDigest, task.Job.Precision.Result)
                 : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
-            TransferResult sent = await SendAsync(task, result.Model, model, progress, cancellationToken);
+            (TransferResult sent, int headerBytes) = await SendAsync(task, result.Model, model, progress, cancellationToken);
             (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
+            metrics[MetricNames.HeaderBytes] += headerBytes;
         }
 
         metrics[MetricNames.UploadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -246,13 +250,13 @@ public sealed partial class SiteAgent : IDisposable
         await _patience.TryAsync(token => _server.SendResultAsync(task, document, token), cancellationToken);
     }
 
-    /// <summary>Gives the digest of the model that the message makes, where that lies, and the bytes that moved.</summary>
-    private async Task<(string Digest, string Path, long Bytes)> DownloadAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    /// <summary>Gives what moved, the digest of the model that the message makes, and where that lies.</summary>
+    private async Task<(Fetched Fetched, string ModelDigest, string Path)> DownloadAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         using TracedOperation span = SiteTelemetry.BeginDownload(task, _options.Name);
-        (string message, long bytes) = await FetchAsync(task, inbox, progress, cancellationToken);
-        string modelDigest = task.Message.Meaning.ModelDigest(message);
-        return (modelDigest, Receive(task, modelDigest, inbox, cancellationToken), bytes);
+        Fetched fetched = await FetchAsync(task, inbox, progress, cancellationToken);
+        string modelDigest = task.Message.Meaning.ModelDigest(fetched.Digest);
+        return (fetched, modelDigest, Receive(task, modelDigest, inbox, cancellationToken));
     }
 
     private async Task<TaskResult> ExecuteAsync(TaskDocument task, TaskData data, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
@@ -269,9 +273,9 @@ public sealed partial class SiteAgent : IDisposable
     private bool Holds(TaskDocument task) =>
         task.Job.Exchange == Exchange.Delta && task.Message.Digest is { } digest && _held.Has(task.Message.Meaning.ModelDigest(digest));
 
-    /// <summary>Fetches the message, and before it the base of a change that is not held here. Gives its digest and the bytes that moved.</summary>
+    /// <summary>Fetches the message, and before it the base of a change that is not held here.</summary>
     /// <exception cref="StepGoneException">The server no longer offers them.</exception>
-    private async Task<(string Digest, long Bytes)> FetchAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    private async Task<Fetched> FetchAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         try
         {
@@ -284,11 +288,11 @@ public sealed partial class SiteAgent : IDisposable
         }
     }
 
-    private async Task<(string Digest, long Bytes)> FetchOfferedAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    private async Task<Fetched> FetchOfferedAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         if (Holds(task))
         {
-            return (task.Message.Digest!, 0);
+            return new Fetched(task.Message.Digest!, 0, 0);
         }
 
         if (task.Message.Length > _options.MessageBytesMax)
@@ -296,12 +300,12 @@ public sealed partial class SiteAgent : IDisposable
             throw new TaskFailedException($"the message has {task.Message.Length} bytes, and this site takes at most {_options.MessageBytesMax}");
         }
 
-        long bytes = 0;
+        (long bytes, long headerBytes) = (0, 0);
         if (task.Base is { } wanted && !_held.Has(wanted.Model))
         {
             var whole = new DownloadRequest { LengthMax = _options.MessageBytesMax };
             TransferResult fetched = await ObjectsFor(task).DownloadAsync(Address(wanted.Path), _held.Path(wanted.Model), whole, cancellationToken);
-            bytes += fetched.BytesOnWire;
+            (bytes, headerBytes) = (fetched.BytesOnWire, HeaderBytes(_held.Path(wanted.Model)));
         }
 
         var request = new DownloadRequest
@@ -312,7 +316,13 @@ public sealed partial class SiteAgent : IDisposable
             Progress = new TransferRelay(progress, TaskPhase.Downloading),
         };
         TransferResult result = await ObjectsFor(task).DownloadAsync(Address(task.Message.Path), inbox, request, cancellationToken);
-        return (result.Descriptor.Digest, bytes + result.BytesOnWire);
+        return new Fetched(result.Descriptor.Digest, bytes + result.BytesOnWire, headerBytes + HeaderBytes(inbox));
+    }
+
+    private static int HeaderBytes(string path)
+    {
+        using var message = MessageFile.Open(path);
+        return message.HeaderBytes;
     }
 
     /// <summary>Moves a task's objects, over as many connections as both the site and the server have for it.</summary>
@@ -364,7 +374,7 @@ public sealed partial class SiteAgent : IDisposable
     }
 
     /// <summary>Encodes the result into the spool file while its finished parts are already going out.</summary>
-    private async Task<TransferResult> SendAsync(
+    private async Task<(TransferResult Sent, int HeaderBytes)> SendAsync(
         TaskDocument task, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         using TracedOperation span = SiteTelemetry.BeginUpload(task, _options.Name);
@@ -372,6 +382,8 @@ public sealed partial class SiteAgent : IDisposable
         (trained, received) = (TrainedTensors.Of(trained, task.Job.Train), TrainedTensors.Of(received, task.Job.Train));
         CheckExcluded(task, received.Manifest);
         TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
+        using TensorSource? residual = task.Job.KeepsResiduals ? _residuals.Open(task.Job.Name, task.Counted) : null;
+        update = residual is null ? update : new AppliedDelta(update, residual, isPartial: true);
         using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision, [.. _options.ResultFilters, .. _options.Filters.For(task.Job, received)]).Apply(update);
         SafetensorsWriter message = MessageFile.Plan(encoded);
         IReadOnlyList<long> units = StreamingUnits.Ends(task.Job.Streaming, message);
@@ -379,12 +391,27 @@ public sealed partial class SiteAgent : IDisposable
 
         var address = new Uri(_options.Server, Routes.Upload(task.Job.Name, task.Round, task.Step, task.Attempt));
         using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        Task encoding = Task.Run(() => Encode(message, spool, failed.Token), cancellationToken);
+        bool isLossy = task.Job.KeepsResiduals && encoded is QuantizedSource { Manifest.IsDense: false };
+        Task encoding = Task.Run(
+            () =>
+            {
+                Encode(message, spool, failed.Token);
+                if (isLossy)
+                {
+                    _residuals.Write(task.Job.Name, (QuantizedSource)encoded, spool.FilePath + StagedFile.PartialSuffix, failed.Token);
+                }
+            },
+            cancellationToken);
         try
         {
             TransferResult sent = await UploadAsync(ObjectsFor(task), address, spool, new TransferRelay(progress, TaskPhase.Uploading), cancellationToken);
             await encoding;
-            return sent;
+            if (isLossy)
+            {
+                _residuals.Name(task.Job.Name, sent.Descriptor.Digest);
+            }
+
+            return (sent, message.Header.Bytes.Length);
         }
         catch (Exception)
         {
@@ -460,6 +487,9 @@ public sealed partial class SiteAgent : IDisposable
             throw;
         }
     }
+
+    /// <summary>A message that was fetched: its digest, and the bytes that moved for it and its base, and how many of them are headers.</summary>
+    private sealed record Fetched(string Digest, long Bytes, long HeaderBytes);
 
     [LoggerMessage(Level = LogLevel.Information, Message = "site {Site} is connected to {Server} and waits for tasks")]
     private static partial void LogConnected(ILogger logger, string site, Uri server);

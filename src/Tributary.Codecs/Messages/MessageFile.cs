@@ -21,6 +21,9 @@ public sealed class MessageFile : TensorSource
     /// <summary>The file's path.</summary>
     public string Path => _file.Path;
 
+    /// <summary>The bytes before the first tensor's: names, shapes, precisions.</summary>
+    public int HeaderBytes => _file.Header.Bytes.Length;
+
     /// <inheritdoc/>
     public override TensorManifest Manifest { get; }
 

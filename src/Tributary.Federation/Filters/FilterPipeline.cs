@@ -65,13 +65,17 @@ public sealed class FilterPipeline
     /// <exception cref="FilterMismatchException">A filter does not take what comes before it gives.</exception>
     public static FilterPipeline For(FilterPoint point, JobPrecision precision, params IReadOnlyList<Filter> own) => point switch
     {
-        FilterPoint.TaskDataOut => new FilterPipeline(point, new QuantizeFilter(Precision.Parse(precision.Task))),
-        FilterPoint.TaskResultOut => new FilterPipeline(point, [.. own, new QuantizeFilter(Precision.Parse(precision.Result))]),
+        FilterPoint.TaskDataOut => new FilterPipeline(point, Encoder(precision.Task, precision.Budget, isTask: true)),
+        FilterPoint.TaskResultOut => new FilterPipeline(point, [.. own, Encoder(precision.Result, precision.Budget, isTask: false)]),
         _ => new FilterPipeline(point, new DequantizeFilter()),
     };
 
     /// <summary>Wraps a source in all filters.</summary>
     public TensorSource Apply(TensorSource source) => _filters.Aggregate(source, (wrapped, filter) => filter.Apply(wrapped));
+
+    private static Filter Encoder(string precision, JobBudget? budget, bool isTask) => precision is JobPrecision.Adaptive or JobPrecision.Auto
+        ? new AdaptFilter(budget ?? new JobBudget(), isTask)
+        : new QuantizeFilter(Precision.Parse(precision));
 
     private static string Text(TensorKind kind) => kind == TensorKind.Dense ? "dense" : "encoded";
 }

@@ -1,5 +1,6 @@
 using System.Collections.ObjectModel;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 
 namespace Tributary.Federation.Jobs;
 
@@ -24,8 +25,21 @@ public sealed record Job
     /// <summary>The precision of messages in both directions.</summary>
     public JobPrecision Precision { get; init; } = new("nf4", "nf4");
 
+    /// <summary>The precision of messages that are whole models: where changes are exchanged the first one.</summary>
+    [JsonIgnore]
+    public JobPrecision WholePrecision => Exchange == Exchange.Delta ? Precision with { Task = Precision.Whole } : Precision;
+
     /// <summary>What messages say: the weights themselves, or their change.</summary>
     public Exchange Exchange { get; init; } = Exchange.Delta;
+
+    /// <summary>
+    /// Whether a site keeps what the precision lost of the change that it sent, and adds it to the next. Downwards the shadow does so always.
+    /// </summary>
+    public bool Feedback { get; init; } = true;
+
+    /// <summary>Whether there is something to keep: weights are sent whole each time, and lose nothing for good.</summary>
+    [JsonIgnore]
+    public bool KeepsResiduals => Feedback && Exchange == Exchange.Delta;
 
     /// <summary>How much of a message is held in memory before it moves on.</summary>
     public Streaming Streaming { get; init; } = Streaming.File;
@@ -71,11 +85,6 @@ public sealed record Job
     /// <summary>What the server makes of a round's mean change; null where it is added as it is.</summary>
     public JobServerOptimizer? ServerOptimizer { get; init; }
 }
-
-/// <summary>The precision of messages: the name of a codec for each direction.</summary>
-/// <param name="Task">Of task data, server to site.</param>
-/// <param name="Result">Of task results, site to server.</param>
-public sealed record JobPrecision(string Task, string Result);
 
 /// <summary>What a message says.</summary>
 public enum Exchange

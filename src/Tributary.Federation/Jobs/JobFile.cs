@@ -19,8 +19,6 @@ public sealed record JobFile
 {
     private static readonly string[] WorkflowNames = [.. Controllers.Names];
 
-    private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
-
     /// <summary>The job.</summary>
     public required Job Job { get; init; }
 
@@ -63,8 +61,9 @@ public sealed record JobFile
             Buffer = buffer,
             Sites = [.. sites.Select(site => site.Name)],
             Rounds = (int)(map.Integer("rounds", 1, 100_000) ?? defaults.Rounds),
-            Precision = ReadPrecision(map) ?? defaults.Precision,
+            Precision = JobFileMessages.ReadPrecision(map) ?? defaults.Precision,
             Exchange = map.Choice<Exchange>("exchange") ?? defaults.Exchange,
+            Feedback = JobFileMessages.ReadFeedback(map) ?? defaults.Feedback,
             Streaming = map.Choice<Streaming>("streaming") ?? defaults.Streaming,
             Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,
@@ -72,7 +71,7 @@ public sealed record JobFile
             TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
             Train = ReadTraining(map.Map("train"), defaults.Train, isSubmitted ? null : trainers),
         };
-        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, job));
+        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, JobFileMessages.Check(map, job)));
         if (job.Name.Length > 0)
         {
             map.CheckName("name", job.Name);
@@ -81,20 +80,6 @@ public sealed record JobFile
         string? model = map.Text("model");
         map.RefuseOtherKeys();
         return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers } : throw new YamlFileException(name, errors);
-    }
-
-    private static JobPrecision? ReadPrecision(YamlMap map)
-    {
-        if (!map.IsMap("precision"))
-        {
-            return map.Choice("precision", PrecisionNames) is { } both ? new JobPrecision(both, both) : null;
-        }
-
-        YamlMap each = map.Map("precision")!;
-        string task = each.Choice("task", PrecisionNames) ?? each.Missing("task", "the precision of messages to the sites");
-        string result = each.Choice("result", PrecisionNames) ?? each.Missing("result", "the precision of messages from the sites");
-        each.RefuseOtherKeys();
-        return new JobPrecision(task, result);
     }
 
     private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[]? trainers)

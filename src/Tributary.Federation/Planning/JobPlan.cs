@@ -1,3 +1,5 @@
+using Tributary.Codecs;
+using Tributary.Codecs.Adaptive;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
@@ -11,7 +13,7 @@ using Tributary.Tensors.Safetensors;
 namespace Tributary.Federation.Planning;
 
 /// <summary>
-/// What a job will move and hold, computed before it runs. Every encoding is of fixed rate, so the lengths of messages are exact; disk is the most there is at
+/// What a job will move and hold, computed before it runs. Every encoding is of fixed rate, so the lengths of messages are exact, and the most there can be where precisions are adaptive; disk is the most there is at
 /// once, and what is resent after faults is not foreseen.
 /// </summary>
 public sealed record JobPlan
@@ -69,9 +71,9 @@ public sealed record JobPlan
 
         bool isDelta = job.Exchange == Exchange.Delta;
         TensorSource trained = TrainedTensors.Of(whole, job.Train);
-        SafetensorsWriter first = Message(job, FilterPoint.TaskDataOut, whole);
-        long later = isDelta ? Message(job, FilterPoint.TaskDataOut, trained).Header.FileLength : first.Header.FileLength;
-        long up = Message(job, FilterPoint.TaskResultOut, trained).Header.FileLength;
+        SafetensorsWriter first = Message(job with { Precision = job.WholePrecision }, FilterPoint.TaskDataOut, whole);
+        long later = isDelta ? LengthOf(job, FilterPoint.TaskDataOut, trained) : first.Header.FileLength;
+        long up = LengthOf(job, FilterPoint.TaskResultOut, trained);
         long fp32 = whole.Manifest.ElementCount * sizeof(float);
         int sites = job.Sites.Count;
         int drawn = Math.Clamp(job.Sample?.Of(sites) ?? sites, 1, sites);
@@ -91,8 +93,8 @@ public sealed record JobPlan
             // The last, the best and the next global model, shadows, messages, and what came of every site.
             ServerDisk = ((3 + (isDelta ? 2 : 0) + (2 * optimizer)) * fp32) + (2 * Math.Max(first.Header.FileLength, later)) + (drawn * up),
 
-            // The model as it was held and as it becomes, what arrives, and the result.
-            SiteDisk = (isDelta ? 2 * fp32 : 0) + first.Header.FileLength + up + (job.Train.Trainer == TrainerOffer.Builtin ? 0 : 2 * fp32),
+            // The model as it was held and as it becomes, what its precision lost of the last result and loses of this one, what arrives, and the result.
+            SiteDisk = (isDelta ? 2 * fp32 : 0) + (job.KeepsResiduals && up < trained.Manifest.ByteLength ? 2 * trained.Manifest.ByteLength : 0) + first.Header.FileLength + up + (job.Train.Trainer == TrainerOffer.Builtin ? 0 : 2 * fp32),
             StreamedUnit = LongestUnit(StreamingUnits.Ends(job.Streaming, first)),
             TrainerMemory = 4 * trained.Manifest.ElementCount * sizeof(float),
         };
@@ -139,6 +141,19 @@ public sealed record JobPlan
         steps.Send(job.Sites, returns: false);
         rounds.Add(steps.Take(training + 1));
         return rounds;
+    }
+
+    /// <summary>A message's bytes; of an adaptive precision the most that it may have.</summary>
+    private static long LengthOf(Job job, FilterPoint point, TensorSource source)
+    {
+        bool isTask = point == FilterPoint.TaskDataOut;
+        if ((isTask ? job.Precision.Task : job.Precision.Result) is not (JobPrecision.Adaptive or JobPrecision.Auto))
+        {
+            return Message(job, point, source).Header.FileLength;
+        }
+
+        var longest = MessageFile.Plan(new QuantizedSource(source, AdaptivePrecision.Options.MaxBy(codec => codec.Name.Length)!));
+        return longest.Header.Bytes.Length + AdaptFilter.BytesMax(source.Manifest, job.Precision.Budget ?? new JobBudget(), isTask);
     }
 
     private static SafetensorsWriter Message(Job job, FilterPoint point, TensorSource source) => MessageFile.Plan(FilterPipeline.For(point, job.Precision).Apply(source));

@@ -75,6 +75,9 @@ public static class MetricNames
     /// <summary>Bytes sent for the task.</summary>
     public const string BytesUp = "bytes_up";
 
+    /// <summary>Bytes of those two that are messages' headers: names, shapes, precisions.</summary>
+    public const string HeaderBytes = "header_bytes";
+
     /// <summary>Time to encode and send the result.</summary>
     public const string UploadSeconds = "upload_seconds";
 

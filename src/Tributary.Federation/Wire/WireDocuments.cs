@@ -24,9 +24,12 @@ public sealed record MessageDocument(string Path, long Length, string? Digest, M
 /// <param name="Base">Where <paramref name="Message"/> is a change: the base's address, for a site that does not hold it.</param>
 /// <param name="Connections">The connections that the server has for this site's transfers; null for as many as the site likes.</param>
 /// <param name="Signed">The job as its submitter signed it; null where nobody did, as in a simulation.</param>
+/// <param name="Counted">
+/// The digest of this site's last result in the job that counts, where the job keeps residuals: which of its own the site goes on with. Null where none counts.
+/// </param>
 /// <param name="Traceparent">The server's span of this step, as the W3C's Trace Context writes it; null where nobody traces.</param>
 public sealed record TaskDocument(
-    Job Job, string Name, int Round, int Step, int Attempt, MessageDocument Message, BaseDocument? Base, int? Connections = null, SignedJobDocument? Signed = null, string? Traceparent = null);
+    Job Job, string Name, int Round, int Step, int Attempt, MessageDocument Message, BaseDocument? Base, int? Connections = null, SignedJobDocument? Signed = null, string? Counted = null, string? Traceparent = null);
 
 /// <summary>The base of a change, as a message of weights.</summary>
 /// <param name="Path">Its address below the server's.</param>

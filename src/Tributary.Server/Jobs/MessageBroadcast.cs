@@ -24,7 +24,9 @@ namespace Tributary.Server.Jobs;
 /// <param name="time">The clock.</param>
 internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time)
 {
-    private readonly FilterPipeline _taskOut = FilterPipeline.For(FilterPoint.TaskDataOut, job.Precision);
+    // Of a model itself, and of a change.
+    private readonly FilterPipeline _whole = FilterPipeline.For(FilterPoint.TaskDataOut, job.WholePrecision);
+    private readonly FilterPipeline _change = FilterPipeline.For(FilterPoint.TaskDataOut, job.Precision);
 
     /// <summary>Whether sites may still fetch what a step offers.</summary>
     public Func<StepRow, bool> IsOpen { get; set; } = static _ => false;
@@ -40,7 +42,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     /// later ones only weights are sent as they lie.
     /// </summary>
     public bool IsStored(TaskRequest request) =>
-        (job.Exchange == Exchange.Weights || request.Model.Round == 0) && _taskOut.Apply(request.Model.Weights).IsStored;
+        (job.Exchange == Exchange.Weights || request.Model.Round == 0) && _whole.Apply(request.Model.Weights).IsStored;
 
     /// <summary>
     /// Offers a step's message: from where it lies if no filter changes it, or else encoded into a file while the sites fetch it already.
@@ -56,9 +58,9 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
             TensorSource model = before is null
                 ? request.Model.Weights
                 : new DeltaSource(TrainedTensors.Of(request.Model.Weights, job.Train), TrainedTensors.Of(OpenShadow(before, sources), job.Train));
-            SafetensorsWriter plan = MessageFile.Plan(_taskOut.Apply(model));
+            SafetensorsWriter plan = MessageFile.Plan((before is null ? _whole : _change).Apply(model));
             var meaning = row?.Meaning ?? new MessageMeaning(
-                before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), job.Precision.Task);
+                before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), before is null ? job.WholePrecision.Task : job.Precision.Task);
             IReadOnlyList<long> units = StreamingUnits.Ends(job.Streaming, plan);
             string path = folder.Message(request.Round, request.Step);
             GrowingModel? growing = Newest;
@@ -87,7 +89,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
 
         string name = $"base-{Name(request)}";
         string path = before.Meaning.Base is null ? folder.Message(before.Round, before.Step) : folder.Shadow(before.Round, before.Step);
-        ByteSource bytes = File.Exists(path) ? ByteSource.FromFile(path) : new PlannedMessage(MessageFile.Plan(_taskOut.Apply(initial)));
+        ByteSource bytes = File.Exists(path) ? ByteSource.FromFile(path) : new PlannedMessage(MessageFile.Plan(_whole.Apply(initial)));
         return (new ServedObject(name, bytes), new BaseDocument(Routes.Object(job.Name, name), before.Meaning.ModelDigest(before.Digest)));
     }
 
@@ -114,7 +116,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         string message = folder.Message(row.Round, row.Step);
         if (row.Meaning.Base is null && !File.Exists(message))
         {
-            return new DequantizedSource(_taskOut.Apply(initial));
+            return new DequantizedSource(_whole.Apply(initial));
         }
 
         var file = MessageFile.Open(row.Meaning.Base is null ? message : folder.Shadow(row.Round, row.Step));

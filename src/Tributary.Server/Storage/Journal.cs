@@ -154,6 +154,11 @@ public sealed class Journal : IDisposable
         ("$metrics", JsonSerializer.Serialize(result.Metrics, WireJson.Default.IReadOnlyDictionaryStringDouble)), ("$digest", result.Digest),
         ("$meaning", result.Meaning is null ? null : JsonSerializer.Serialize(result.Meaning, WireJson.Default.MessageMeaning)), ("$now", Now())) == 1;
 
+    /// <summary>The digest of the last message that a site sent in a job as a result; null where there is none.</summary>
+    public string? LastResult(string job, string site) => Query(
+        "SELECT digest FROM results WHERE job = $job AND site = $site AND digest IS NOT NULL ORDER BY round DESC, step DESC LIMIT 1",
+        row => row.GetString(0), ("$job", job), ("$site", site)).SingleOrDefault();
+
     /// <summary>The results of a job that are durable, whether they count or not, by round, step and site.</summary>
     public IReadOnlyList<ResultRow> Results(string job) => Query(
         $"SELECT {ResultColumns} FROM results WHERE job = $job ORDER BY round, step, site", ReadResult, ("$job", job));

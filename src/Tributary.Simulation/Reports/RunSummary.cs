@@ -66,6 +66,9 @@ public sealed record RunSummary
     /// <summary>Bytes from the sites to the server.</summary>
     public required long BytesUp { get; init; }
 
+    /// <summary>Bytes of both that are messages' headers: names, shapes, precisions.</summary>
+    public long HeaderBytes { get; init; }
+
     /// <summary>What the same messages would be in fp32, down.</summary>
     public required long Fp32BytesDown { get; init; }
 

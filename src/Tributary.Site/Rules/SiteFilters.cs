@@ -33,7 +33,7 @@ public sealed record SiteFilters
             filters.Add(new ClipNormFilter(norm, job.Exchange == Exchange.Delta ? null : received));
         }
 
-        if (QuantizeAtLeast is { } floor && CoarsenFilter.IsFiner(Precision.Parse(job.Precision.Result), floor))
+        if (QuantizeAtLeast is { } floor && (!Precision.TryParse(job.Precision.Result, out Codec? asked) || CoarsenFilter.IsFiner(asked, floor)))
         {
             filters.Add(new CoarsenFilter(floor));
         }

@@ -1,0 +1,163 @@
+using System.Threading.Channels;
+using Tributary.Federation.Jobs;
+using Tributary.Federation.Rounds;
+using Tributary.Federation.Tasks;
+using Tributary.Server.Storage;
+using Tributary.Server.Tests.Harness;
+using Tributary.Tensors;
+using Tributary.Tensors.Safetensors;
+using Tributary.TestKit;
+
+namespace Tributary.Server.Tests.Jobs;
+
+/// <summary>What a precision loses of a site's changes comes later, exactly once: otherwise a job in few bits learns something else than it was taught.</summary>
+public sealed class FeedbackTests
+{
+    private const int Rounds = 6;
+
+    private static readonly Job Coarse = Models.Job("coarse", "a") with { Precision = new JobPrecision("fp32", "nf4"), Rounds = Rounds };
+
+    [Theory]
+    [InlineData("nf4")]
+    [InlineData("int8")]
+    [InlineData("fp16")]
+    public async Task What_was_sent_and_what_is_kept_are_together_what_was_trained(string precision)
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        var executor = new DriftingExecutor(1);
+        await using RunningAgent a = server.Agent("a", executor);
+        JobRecord record = await server.Run(Coarse with { Precision = new JobPrecision("fp32", precision) }, initial).Job;
+        ShouldBeExact(record, initial, executor, server.SiteFolder("a"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_lost_or_counted_twice_when_tasks_are_tried_again()
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        var tried = new HashSet<int>();
+        var executor = new DriftingExecutor(1)
+        {
+            // After the first attempt of each second round has been trained and encoded nothing of it may stay: the site fails before it trains, and trains anew.
+            Before = (task, _) => task.Round % 2 == 0 && tried.Add(task.Round) ? throw new TaskFailedException("the trainer was killed") { IsTransient = true } : Task.CompletedTask,
+        };
+        await using RunningAgent a = server.Agent("a", executor);
+        JobRecord record = await server.Run(Coarse, initial).Job;
+        ShouldBeExact(record, initial, executor, server.SiteFolder("a"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_lost_or_counted_twice_when_the_site_ends_as_its_result_counts()
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        var executor = new DriftingExecutor(1);
+        RunningAgent agent = server.Agent("a", executor);
+        (Task<JobRecord> job, ChannelReader<JobEvent> events) = server.Run(Coarse, initial);
+        for (int round = 1; round <= Rounds; round++)
+        {
+            // The answer may be on its way, or read, or lost with the site.
+            await events.UntilAsync<ResultCounted>(result => result.Round == round);
+            await agent.DisposeAsync();
+            agent = server.Agent("a", executor);
+        }
+
+        JobRecord record = await job;
+        await agent.DisposeAsync();
+        ShouldBeExact(record, initial, executor, server.SiteFolder("a"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_lost_or_counted_twice_when_the_site_ends_while_it_sends()
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        var executor = new DriftingExecutor(1);
+        RunningAgent agent = server.Agent("a", executor);
+        (Task<JobRecord> job, ChannelReader<JobEvent> events) = server.Run(Coarse, initial);
+        for (int round = 1; round <= Rounds; round++)
+        {
+            // What it trained then is trained anew, to something else: the message that counts is another, with another residual.
+            await events.UntilAsync<JobEvent>(happened =>
+                happened is SiteProgressed { Progress.Phase: TaskPhase.Uploading } progress && progress.Round == round || happened is ResultCounted counted && counted.Round == round);
+            await agent.DisposeAsync();
+            agent = server.Agent("a", executor);
+        }
+
+        JobRecord record = await job;
+        await agent.DisposeAsync();
+        ShouldBeExact(record, initial, executor, server.SiteFolder("a"));
+    }
+
+    [Fact]
+    public async Task Nothing_is_lost_or_counted_twice_when_the_server_ends_within_every_round()
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        var executor = new DriftingExecutor(1);
+        await using RunningAgent a = server.Agent("a", executor);
+        (Task<JobRecord> job, ChannelReader<JobEvent> events) = server.Run(Coarse, initial);
+        for (int round = 1; round <= Rounds; round++)
+        {
+            await events.UntilAsync<StepOpened>(step => step.Round == round);
+            await server.RestartAsync(job);
+            (job, events) = server.Run(Coarse, initial);
+        }
+
+        ShouldBeExact(await job, initial, executor, server.SiteFolder("a"));
+    }
+
+    [Fact]
+    public async Task A_job_of_the_same_name_that_is_begun_anew_begins_without_the_others_residual()
+    {
+        using MemorySource initial = Models.Float32();
+        using var site = new TempFolder();
+        for (int run = 0; run < 2; run++)
+        {
+            await using TestServer server = await TestServer.StartAsync();
+            var executor = new DriftingExecutor(1 + run);
+            await using RunningAgent a = server.Agent("a", executor, site["a"]);
+            ShouldBeExact(await server.Run(Coarse, initial).Job, initial, executor, site["a"]);
+        }
+    }
+
+    [Fact]
+    public async Task Without_feedback_nothing_is_kept()
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
+        await server.Run(Coarse with { Feedback = false }, initial).Job;
+        Directory.Exists(Path.Combine(server.SiteFolder("a"), "residuals")).ShouldBeFalse();
+    }
+
+    /// <summary>Of one site the global model is what it began with and every message that counts; the rest of what was trained is the residual.</summary>
+    private static void ShouldBeExact(JobRecord record, MemorySource initial, DriftingExecutor executor, string siteFolder)
+    {
+        record.Results.Count(result => result.Digest is not null).ShouldBe(Rounds);
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
+        using SafetensorsFile residual = SafetensorsFile.Open(ResidualOf(record, siteFolder));
+        foreach (string name in initial.Manifest.Select(entry => entry.Spec.Name))
+        {
+            float[] start = initial.ReadFloats(name), end = last.ReadFloats(name), kept = residual.ReadFloats(name);
+            float[][] changes = [.. Enumerable.Range(1, Rounds).Select(round => executor.Changes[round].ReadFloats(name))];
+            kept.Any(value => value != 0).ShouldBeTrue();
+            for (int i = 0; i < start.Length; i++)
+            {
+                double trained = changes.Sum(change => (double)change[i]);
+                double sent = (double)end[i] - start[i];
+
+                // Each of the rounds rounds the model, and the sums on both sides, once.
+                double rounding = 4 * Rounds * (Math.Abs(start[i]) + 0.1) * 6e-8;
+                Math.Abs(trained - sent - kept[i]).ShouldBeLessThan(rounding, $"{name}[{i}]");
+            }
+        }
+    }
+
+    private static string ResidualOf(JobRecord record, string siteFolder)
+    {
+        string digest = record.Results.Where(result => result.Digest is not null).MaxBy(result => result.Round)!.Digest!;
+        return Path.Combine(siteFolder, "residuals", "coarse", digest.Replace(':', '-') + ".safetensors");
+    }
+}
