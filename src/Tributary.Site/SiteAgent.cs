@@ -32,6 +32,7 @@ public sealed partial class SiteAgent : IDisposable
     private readonly Random _jitter;
     private readonly HeldModel _held;
     private readonly ResidualFolder _residuals;
+    private readonly ResultPace _pace;
     private readonly Inbox _inbox;
     private readonly ServerPatience _patience;
     private readonly JobAdmission _admission;
@@ -51,6 +52,7 @@ public sealed partial class SiteAgent : IDisposable
         _patience = new ServerPatience(time, jitter, options.Logger);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
         _residuals = new ResidualFolder(Path.Combine(options.Folder, "residuals"));
+        _pace = new ResultPace(time);
         _inbox = new Inbox(options.Folder);
     }
 
@@ -208,6 +210,7 @@ public sealed partial class SiteAgent : IDisposable
     {
         var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
         string inbox = _inbox.Open(task);
+        long begun = _time.GetTimestamp();
         long start = Stopwatch.GetTimestamp();
         (Fetched fetched, string modelDigest, string path) = await DownloadAsync(task, inbox, progress, cancellationToken);
         (metrics[MetricNames.BytesDown], metrics[MetricNames.HeaderBytes]) = (fetched.Bytes, fetched.HeaderBytes);
@@ -240,9 +243,10 @@ public sealed partial class SiteAgent : IDisposable
             meaning = task.Job.Exchange == Exchange.Delta
                 ? new MessageMeaning(MessageKind.Delta, modelDigest, task.Job.Precision.Result)
                 : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
-            (TransferResult sent, int headerBytes) = await SendAsync(task, result.Model, model, progress, cancellationToken);
+            (TransferResult sent, int headerBytes) = await SendAsync(task, begun, result.Model, model, progress, cancellationToken);
             (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
             metrics[MetricNames.HeaderBytes] += headerBytes;
+            _pace.Sent(sent.BytesOnWire, Stopwatch.GetElapsedTime(start));
         }
 
         metrics[MetricNames.UploadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
@@ -375,7 +379,7 @@ public sealed partial class SiteAgent : IDisposable
 
     /// <summary>Encodes the result into the spool file while its finished parts are already going out.</summary>
     private async Task<(TransferResult Sent, int HeaderBytes)> SendAsync(
-        TaskDocument task, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+        TaskDocument task, long begun, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         using TracedOperation span = SiteTelemetry.BeginUpload(task, _options.Name);
         RequireSameTensors(received, trained);
@@ -384,7 +388,8 @@ public sealed partial class SiteAgent : IDisposable
         TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
         using TensorSource? residual = task.Job.KeepsResiduals ? _residuals.Open(task.Job.Name, task.Counted) : null;
         update = residual is null ? update : new AppliedDelta(update, residual, isPartial: true);
-        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, task.Job.Precision, [.. _options.ResultFilters, .. _options.Filters.For(task.Job, received)]).Apply(update);
+        JobPrecision precision = _pace.For(task.Job, begun, update.Manifest.ElementCount);
+        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, precision, [.. _options.ResultFilters, .. _options.Filters.For(task.Job, received)]).Apply(update);
         SafetensorsWriter message = MessageFile.Plan(encoded);
         IReadOnlyList<long> units = StreamingUnits.Ends(task.Job.Streaming, message);
         using StagedFile spool = StagedFile.Create(Path.Combine(_options.Folder, "result.safetensors"), message.Header.FileLength, units);
@@ -398,7 +403,7 @@ public sealed partial class SiteAgent : IDisposable
                 Encode(message, spool, failed.Token);
                 if (isLossy)
                 {
-                    _residuals.Write(task.Job.Name, (QuantizedSource)encoded, spool.FilePath + StagedFile.PartialSuffix, failed.Token);
+                    _residuals.Write(task.Job, (QuantizedSource)encoded, spool.FilePath + StagedFile.PartialSuffix, failed.Token);
                 }
             },
             cancellationToken);

@@ -15,12 +15,14 @@ internal static class CommandLine
             ModelCommand.Create(),
             ProvisionCommand.Create(),
             PlanCommand.Create(),
+            PrivacyCommand.Create(),
             JobCommand.Create(),
             DashboardCommand.Create(),
             ServerCommand.Create(),
             SiteCommand.Create(),
             DoctorCommand.Create(),
             AuditCommand.Create(),
+            SensitivityCommand.Create(),
             BenchCommand.Create(),
         };
         root.Options.Add(Failures.Verbose);

@@ -4,6 +4,7 @@ using Tributary.Client;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Wire;
 using Tributary.Simulation;
+using Tributary.Simulation.Sensitivity;
 
 namespace Tributary.Cli.Commands;
 
@@ -34,7 +35,7 @@ internal static class JobSubmitCommand
             throw new UsageException($"{path}: there is no such job file");
         }
 
-        var file = JobFile.ParseSubmitted(await File.ReadAllTextAsync(path.FullName, cancellationToken), path.ToString());
+        JobFile file = SensitivityFile.Apply(JobFile.ParseSubmitted(await File.ReadAllTextAsync(path.FullName, cancellationToken), path.ToString()), path.DirectoryName!);
         string folder = parsed.GetValue(Model)?.FullName ?? (file.Model is null ? null : Path.Combine(path.DirectoryName!, file.Model))
             ?? throw new UsageException($"{path}: names no model; add 'model: FOLDER' or give --model");
         Job job = parsed.GetValue(Name) is { } name ? file.Job with { Name = name } : file.Job;

@@ -6,6 +6,7 @@ using Tributary.Cli.Terminal;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Planning;
 using Tributary.Simulation;
+using Tributary.Simulation.Sensitivity;
 using Tributary.Tensors;
 
 namespace Tributary.Cli.Commands;
@@ -43,7 +44,7 @@ internal static class PlanCommand
             throw new UsageException("--train-seconds should be a number of seconds from 0");
         }
 
-        var file = JobFile.ParseSubmitted(await File.ReadAllTextAsync(path.FullName, cancellationToken), path.ToString());
+        JobFile file = SensitivityFile.Apply(JobFile.ParseSubmitted(await File.ReadAllTextAsync(path.FullName, cancellationToken), path.ToString()), path.DirectoryName!);
         string folder = parsed.GetValue(Model)?.FullName ?? (file.Model is null ? null : Path.Combine(path.DirectoryName!, file.Model))
             ?? throw new UsageException($"{path}: names no model; add 'model: FOLDER' or give --model");
         using var model = ExchangedModel.Open(folder, file.Job, isTrainedInside: false, holdsBase: false);

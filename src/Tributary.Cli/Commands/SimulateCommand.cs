@@ -5,6 +5,7 @@ using Tributary.Codecs;
 using Tributary.Federation.Jobs;
 using Tributary.Simulation;
 using Tributary.Simulation.Reports;
+using Tributary.Simulation.Sensitivity;
 
 namespace Tributary.Cli.Commands;
 
@@ -48,8 +49,8 @@ internal static class SimulateCommand
             throw new UsageException($"{path}: there is no such job file");
         }
 
-        JobFile file = Override(JobFile.Parse(await File.ReadAllTextAsync(path.FullName, cancellationToken), path.ToString()), parsed);
         string folder = path.DirectoryName!;
+        JobFile file = Override(SensitivityFile.Apply(JobFile.Parse(await File.ReadAllTextAsync(path.FullName, cancellationToken), path.ToString()), folder), parsed);
         string? model = parsed.GetValue(Model)?.FullName ?? (file.Model is null ? null : Path.Combine(folder, file.Model));
         var options = new SimulationOptions
         {

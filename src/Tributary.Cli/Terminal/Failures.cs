@@ -26,7 +26,7 @@ internal static partial class Failures
     {
         foreach (System.CommandLine.Parsing.ParseError error in parsed.Errors)
         {
-            Console.Error.WriteLine(Kinds().Replace(error.Message, match => match.Groups["type"].Value is "Int32" or "UInt64" ? "as a whole number" : "as a number"));
+            Console.Error.WriteLine(Kinds().Replace(error.Message, match => match.Groups["type"].Value is "Int32" or "Int64" or "UInt64" ? "as a whole number" : "as a number"));
         }
 
         Console.Error.WriteLine($"See 'tributary {string.Concat(Path(parsed.CommandResult).Reverse())}--help'.");

@@ -34,6 +34,9 @@ public sealed record JobFile
     /// <summary>The trainers that its sites offer beside the one inside, sorted by name.</summary>
     public IReadOnlyList<TrainerOffer> Trainers { get; init; } = [];
 
+    /// <summary>The file of sensitivities that an adaptive precision goes by, relative to the job file; null for none.</summary>
+    public string? Sensitivity { get; init; }
+
     /// <summary>Reads a job file for a simulation.</summary>
     /// <param name="yaml">Its text.</param>
     /// <param name="name">What to call it in errors.</param>
@@ -78,8 +81,9 @@ public sealed record JobFile
         }
 
         string? model = map.Text("model");
+        string? sensitivity = JobFileMessages.ReadSensitivity(map);
         map.RefuseOtherKeys();
-        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers } : throw new YamlFileException(name, errors);
+        return errors.Count == 0 ? new JobFile { Job = job, Model = model, Sites = sites, Virtual = virtualSites, Trainers = trainers, Sensitivity = sensitivity } : throw new YamlFileException(name, errors);
     }
 
     private static JobTraining ReadTraining(YamlMap? map, JobTraining defaults, TrainerOffer[]? trainers)

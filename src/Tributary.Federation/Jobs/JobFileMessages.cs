@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tributary.Codecs;
 using Tributary.Configuration;
 
@@ -21,18 +22,30 @@ internal static class JobFileMessages
 
         YamlMap each = map.Map("precision")!;
         JobBudget? budget = ReadBudget(each);
-        string task = each.Choice("task", [.. PrecisionNames, JobPrecision.Adaptive]) ?? (budget is null ? each.Missing("task", "the precision of messages to the sites") : JobPrecision.Adaptive);
+        bool isAdaptive = each.Keys.Contains("budget") || each.Keys.Contains("error");
+        string task = each.Choice("task", [.. PrecisionNames, JobPrecision.Adaptive]) ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("task", "the precision of messages to the sites"));
         string result = each.Choice("result", [.. PrecisionNames, JobPrecision.Adaptive, JobPrecision.Auto])
-            ?? (budget is null ? each.Missing("result", "the precision of messages from the sites") : JobPrecision.Adaptive);
+            ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("result", "the precision of messages from the sites"));
         string? first = each.Choice("first", PrecisionNames);
+        bool? startsFromFirst = each.Choice("start", ["initial", "first"]) is { } start ? start == "first" : null;
         if (first is not null && JobPrecision.IsForChanges(first))
         {
             each.Wrong("first", $"'first' is {first}, which ruins a model that is sent whole; take one of {string.Join(", ", Whole)}");
         }
 
+        if (each.Keys.Contains("sensitivity") && !isAdaptive)
+        {
+            each.Wrong("sensitivity", "'sensitivity' says where an adaptive precision puts its bytes; give it a 'budget' or an 'error'");
+        }
+
+        // Whoever knows the folder reads the file.
+        _ = each.Text("sensitivity");
         each.RefuseOtherKeys();
-        return new JobPrecision(task, result, first, budget);
+        return new JobPrecision(task, result, first, budget, startsFromFirst);
     }
+
+    /// <summary>The path of the measured sensitivities, as the file has it; null where it names none.</summary>
+    public static string? ReadSensitivity(YamlMap map) => map.IsMap("precision") ? map.Map("precision")!.Text("sensitivity") : null;
 
     private static JobBudget? ReadBudget(YamlMap map)
     {
@@ -49,7 +62,23 @@ internal static class JobFileMessages
         return error is null && task is null && result is null ? null : new JobBudget { Task = task, Result = result, Error = error };
     }
 
-    public static bool? ReadFeedback(YamlMap map) => map.Choice("feedback", ["true", "false"]) is { } text ? text == "true" : null;
+    public static double? ReadFeedback(YamlMap map)
+    {
+        switch (map.Text("feedback"))
+        {
+            case null:
+                return null;
+            case "true":
+                return 1;
+            case "false":
+                return 0;
+            case { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is >= 0 and <= 1:
+                return share;
+            case { } text:
+                map.Wrong("feedback", $"'feedback' is '{text}', but should be true, false, or the share of what was lost that is kept, from 0 to 1");
+                return null;
+        }
+    }
 
     /// <summary>Notes what does not fit together.</summary>
     public static Job Check(YamlMap map, Job job)
@@ -72,12 +101,12 @@ internal static class JobFileMessages
             map.Wrong("precision", "'first' is of a job whose later messages are changes; take 'exchange: delta', or leave it out");
         }
 
-        if (map.Keys.Contains("feedback") && job.Feedback)
+        if (map.Keys.Contains("feedback") && job.Feedback > 0)
         {
             map.Wrong("feedback", "'feedback' keeps what was lost of a change, and this job exchanges weights; take 'exchange: delta', or leave it out");
         }
 
-        return job with { Feedback = false };
+        return job;
     }
 
     private static IEnumerable<string> Whole => Precision.All.Where(codec => !codec.IsForChanges).Select(codec => codec.Name);

@@ -1,5 +1,6 @@
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
+using Tributary.Simulation.Sensitivity;
 using YamlDotNet.RepresentationModel;
 
 namespace Tributary.Simulation.Convergence;
@@ -41,7 +42,8 @@ public sealed record ConvergenceSpec
         ulong[] seeds = ReadSeeds(map);
         YamlMap settings = map.Map("settings") ?? Empty(map);
         YamlMappingNode nodes = Parse(yaml);
-        string? shared = job.Length == 0 ? null : Read(Path.Combine(Path.GetDirectoryName(Path.GetFullPath(path))!, job));
+        string folder = Path.GetDirectoryName(Path.GetFullPath(path))!;
+        string? shared = job.Length == 0 ? null : Read(Path.Combine(folder, job));
         _ = map.Map("all");
         YamlMappingNode common = Mapping(nodes, "all");
         var read = new List<ConvergenceSetting>();
@@ -49,7 +51,7 @@ public sealed record ConvergenceSpec
         {
             if (shared is not null && settings.Map(key) is { } each)
             {
-                read.Add(ReadSetting(key, each, [Parse(shared), common, Mapping(Mapping(nodes, "settings"), key)], job));
+                read.Add(ReadSetting(key, each, [Parse(shared), common, Mapping(Mapping(nodes, "settings"), key)], job, folder));
             }
         }
 
@@ -100,7 +102,7 @@ public sealed record ConvergenceSpec
     }
 
     /// <summary>A setting's own keys are taken out; all others are a job file's, and replace that of the file or, where both are mappings, what is in it.</summary>
-    private static ConvergenceSetting ReadSetting(string name, YamlMap map, YamlMappingNode[] layers, string jobFile)
+    private static ConvergenceSetting ReadSetting(string name, YamlMap map, YamlMappingNode[] layers, string jobFile, string folder)
     {
         YamlMappingNode merged = layers.Aggregate(Merge);
         string[] own = ["central", "pooled", "against", "bytes_max", "regret_max", "note"];
@@ -118,7 +120,7 @@ public sealed record ConvergenceSpec
         {
             Name = name,
             Note = map.Text("note"),
-            File = JobFile.Parse(text.ToString(), $"{jobFile} with the keys of '{name}'"),
+            File = SensitivityFile.Apply(JobFile.Parse(text.ToString(), $"{jobFile} with the keys of '{name}'"), folder),
             IsCentral = isCentral,
             IsPooled = isCentral || map.Choice("pooled", ["true", "false"]) == "true",
             Against = map.Text("against"),

@@ -18,13 +18,14 @@ public sealed partial class HouseTests
         ["Tensors"] = [],
         ["Codecs"] = ["Tensors"],
         ["Federation"] = ["Configuration", "Tensors", "Codecs"],
+        ["Privacy"] = ["Configuration", "Tensors", "Codecs", "Federation"],
         ["Transport"] = [],
         ["Training"] = ["Tensors"],
         ["Client"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport"],
         ["Server"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport"],
         ["Site"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training"],
         ["Simulation"] = ["Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site"],
-        ["Cli"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site", "Simulation"],
+        ["Cli"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Privacy", "Transport", "Training", "Server", "Site", "Simulation"],
     };
 
     private static readonly string[] Tracked = GitFiles();

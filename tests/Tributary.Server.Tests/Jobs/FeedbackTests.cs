@@ -122,13 +122,63 @@ public sealed class FeedbackTests
         }
     }
 
+    [Theory]
+    [InlineData("topk")]
+    [InlineData("int1")]
+    [InlineData(JobPrecision.Adaptive)]
+    public async Task Sites_that_missed_rounds_end_with_the_model_of_the_others(string precision)
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        string[] sites = ["a", "b", "c"];
+        RunningAgent[] agents = [.. sites.Select((site, at) => server.Agent(site, new DriftingExecutor(1 + at)))];
+
+        // One is drawn for each round; in the evaluation at the end all take part.
+        Job job = Models.Job("drawn", sites) with { Precision = new JobPrecision(precision, precision), Rounds = Rounds, Sample = new JobSample(1, null) };
+        await server.Run(job, initial).Job;
+        foreach (RunningAgent agent in agents)
+        {
+            await agent.DisposeAsync();
+        }
+
+        string[] held = [.. sites.Select(site => Directory.GetFiles(Path.Combine(server.SiteFolder(site), "held")).ShouldHaveSingleItem())];
+        held.Select(Path.GetFileName).Distinct().ShouldHaveSingleItem("its name is the model's digest");
+        byte[][] models = [.. held.Select(File.ReadAllBytes)];
+        models.All(model => model.AsSpan().SequenceEqual(models[0])).ShouldBeTrue();
+    }
+
+    [Fact]
+    public async Task An_adaptive_job_whose_server_ends_within_every_round_makes_the_same_model()
+    {
+        using MemorySource initial = Models.Float32();
+        Job job = Models.Job("adaptive", "a", "b") with { Precision = new JobPrecision(JobPrecision.Adaptive, JobPrecision.Adaptive, null, new JobBudget { Task = 0.02, Result = 0.01 }) };
+        byte[] undisturbed = await RunAsync(restarts: false), restarted = await RunAsync(restarts: true);
+        restarted.AsSpan().SequenceEqual(undisturbed).ShouldBeTrue();
+
+        async Task<byte[]> RunAsync(bool restarts)
+        {
+            await using TestServer server = await TestServer.StartAsync();
+            await using RunningAgent a = server.Agent("a", new AddingExecutor(0.001f, 3));
+            await using RunningAgent b = server.Agent("b", new AddingExecutor(0.004f, 5));
+            (Task<JobRecord> running, ChannelReader<JobEvent> events) = server.Run(job, initial);
+            for (int round = 1; restarts && round <= job.Rounds; round++)
+            {
+                await events.UntilAsync<StepOpened>(step => step.Round == round);
+                await server.RestartAsync(running);
+                (running, events) = server.Run(job, initial);
+            }
+
+            return await File.ReadAllBytesAsync((await running).LastModel!, TestContext.Current.CancellationToken);
+        }
+    }
+
     [Fact]
     public async Task Without_feedback_nothing_is_kept()
     {
         using MemorySource initial = Models.Float32();
         await using TestServer server = await TestServer.StartAsync();
         await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
-        await server.Run(Coarse with { Feedback = false }, initial).Job;
+        await server.Run(Coarse with { Feedback = 0 }, initial).Job;
         Directory.Exists(Path.Combine(server.SiteFolder("a"), "residuals")).ShouldBeFalse();
     }
 

@@ -16,6 +16,8 @@ public sealed class JobPlanTests
     [InlineData("fedavg", Exchange.Weights, "int8", null)]
     [InlineData("fedavg", Exchange.Delta, "fp32", 1)]
     [InlineData("fedavg", Exchange.Delta, "int8", 2)]
+    [InlineData("fedavg", Exchange.Delta, "int2", null)]
+    [InlineData("fedavg", Exchange.Delta, "topk", 2)]
     [InlineData("scaffold", Exchange.Delta, "fp32", null)]
     [InlineData("cyclic", Exchange.Delta, "int8", null)]
     [InlineData("cyclic", Exchange.Weights, "fp16", null)]
@@ -45,6 +47,27 @@ public sealed class JobPlanTests
         }
 
         record.Results.Max(result => result.Round).ShouldBe(plan.Rounds[^1].Round);
+    }
+
+    [Theory]
+    [InlineData(0.01)]
+    [InlineData(0.07)]
+    public async Task Messages_within_a_budget_are_no_longer_than_was_foreseen(double budget)
+    {
+        using MemorySource initial = Models.Gaussian();
+        await using TestServer server = await TestServer.StartAsync();
+        Job job = Models.Job("demo", "a") with
+        {
+            Precision = new JobPrecision(JobPrecision.Adaptive, JobPrecision.Adaptive, null, new JobBudget { Task = budget, Result = budget }),
+        };
+        JobPlan plan = JobPlan.Of(job, initial.Manifest);
+        await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
+        JobRecord record = await server.Server.RunJobAsync(job, initial, static _ => { }, Cancel);
+        foreach (RoundPlan round in plan.Rounds)
+        {
+            ResultRowSum(record, round.Round, MetricNames.BytesDown).ShouldBeInRange(round.Down / 2, round.Down);
+            ResultRowSum(record, round.Round, MetricNames.BytesUp).ShouldBeInRange(round.Up / 2, round.Up);
+        }
     }
 
     private static long ResultRowSum(JobRecord record, int round, string metric) =>
