@@ -169,7 +169,7 @@ internal static class TopKKernel
     [SkipLocalsInit]
     private static int Narrow(ref float values, Span<ushort> candidates, int kept, int smallest, int largest)
     {
-        // How far the last one that is kept lies above the smallest, found from its highest digit on.
+        // How far the last one that is kept lies above the smallest, found from its highest digit on. There are no branches that depend on a value, which nobody can predict.
         Span<int> counts = stackalloc int[Digits + 1];
         int wanted = kept;
         int last = 0;
@@ -180,7 +180,8 @@ internal static class TopKKernel
             {
                 int above = Magnitude(ref values, candidate) - smallest;
                 int digits = (above ^ last) >>> shift;
-                counts[digits < Digits ? digits : Digits]++;
+                int isOther = (Digits - 1 - digits) >> 31;
+                counts[(digits & ~isOther) | (Digits & isOther)]++;
             }
 
             int digit = Digits - 1;
@@ -199,9 +200,11 @@ internal static class TopKKernel
         {
             int bits = Magnitude(ref values, candidate);
             candidates[left] = candidate;
-            int isEqual = bits == last && wanted > 0 ? 1 : 0;
-            wanted -= isEqual;
-            left += bits > last ? 1 : isEqual;
+            left += (last - bits) >>> 31;
+            if (bits == last && wanted-- > 0)
+            {
+                left++;
+            }
         }
 
         return left;

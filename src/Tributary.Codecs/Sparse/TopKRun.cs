@@ -1,3 +1,4 @@
+using System.Buffers.Binary;
 using System.Numerics;
 using System.Runtime.CompilerServices;
 
@@ -75,25 +76,24 @@ internal static class TopKRun
     public static void Read(int lowBits, int kept, ReadOnlySpan<ushort> magnitudes, ReadOnlySpan<byte> codes, Span<float> values)
     {
         (float lower, float upper) = (TwoMagnitudes.ToFloat(magnitudes[0]), TwoMagnitudes.ToFloat(magnitudes[1]));
+        ReadOnlySpan<float> valueOfCode = [lower, upper, -lower, -upper];
         (int bitmapStart, int valuesStart) = Parts(lowBits, codes.Length);
         ReadOnlySpan<byte> bitmap = codes[bitmapStart..valuesStart];
         ReadOnlySpan<byte> signs = codes[valuesStart..];
         int i = 0;
-        for (int start = 0; start < bitmap.Length; start++)
+        for (int start = 0; start < bitmap.Length; start += 2)
         {
-            for (uint ones = bitmap[start]; ones != 0 && i < kept; i++)
+            for (uint ones = BinaryPrimitives.ReadUInt16BigEndian(bitmap[start..]); ones != 0 && i < kept; i++)
             {
-                int bit = BitOperations.LeadingZeroCount(ones) - 24;
-                ones &= ~(0x80u >> bit);
+                int bit = BitOperations.LeadingZeroCount(ones) - 16;
+                ones &= ~(0x8000u >> bit);
                 int position = (((8 * start) + bit - i) << lowBits) | Low(codes, lowBits, i);
                 if (position >= values.Length)
                 {
                     continue;
                 }
 
-                int code = signs[i / 4] >> (6 - (2 * (i % 4)));
-                float magnitude = (code & Upper) != 0 ? upper : lower;
-                values[position] = (code & Negative) != 0 ? -magnitude : magnitude;
+                values[position] = valueOfCode[(signs[i / 4] >> (6 - (2 * (i % 4)))) & (Negative | Upper)];
             }
         }
     }
