@@ -27,7 +27,6 @@ internal static class JobFileMessages
         string result = each.Choice("result", [.. PrecisionNames, JobPrecision.Adaptive, JobPrecision.Auto])
             ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("result", "the precision of messages from the sites"));
         string? first = each.Choice("first", PrecisionNames);
-        bool? startsFromFirst = each.Choice("start", ["initial", "first"]) is { } start ? start == "first" : null;
         if (first is not null && JobPrecision.IsForChanges(first))
         {
             each.Wrong("first", $"'first' is {first}, which ruins a model that is sent whole; take one of {string.Join(", ", Whole)}");
@@ -41,7 +40,7 @@ internal static class JobFileMessages
         // Whoever knows the folder reads the file.
         _ = each.Text("sensitivity");
         each.RefuseOtherKeys();
-        return new JobPrecision(task, result, first, budget, startsFromFirst);
+        return new JobPrecision(task, result, first, budget);
     }
 
     /// <summary>The path of the measured sensitivities, as the file has it; null where it names none.</summary>

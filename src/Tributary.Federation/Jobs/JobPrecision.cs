@@ -11,10 +11,7 @@ namespace Tributary.Federation.Jobs;
 /// that can carry changes only.
 /// </param>
 /// <param name="Budget">What an adaptive precision is held to; null where none is adaptive.</param>
-/// <param name="StartsFromFirst">
-/// Whether the job trains on from what its first message says of the initial model: what that message lost is then lost, and not sent bit by bit instead of what sites learn.
-/// </param>
-public sealed record JobPrecision(string Task, string Result, string? First = null, JobBudget? Budget = null, bool? StartsFromFirst = null)
+public sealed record JobPrecision(string Task, string Result, string? First = null, JobBudget? Budget = null)
 {
     /// <summary>The name of a precision that is chosen for each tensor, anew for each message.</summary>
     public const string Adaptive = "adaptive";

@@ -1,6 +1,5 @@
 using System.Diagnostics;
 using Microsoft.Data.Sqlite;
-using Tributary.Codecs;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
@@ -43,11 +42,11 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     public JobRun(Job job, TensorSource initial, JobFolder folder, Journal journal, TimeProvider time, Action<JobEvent> report, Action stepOpened)
     {
         Job = job;
-        _initial = StartOf(job, initial);
+        _initial = initial;
         _folder = folder;
         _journal = journal;
         _report = report;
-        _broadcast = new MessageBroadcast(job, _initial, folder, journal, time);
+        _broadcast = new MessageBroadcast(job, new CastSource(initial, DType.F32), folder, journal, time);
         Steps = new StepCollector(job, folder, journal, _broadcast, time, report) { StepOpened = stepOpened };
         _broadcast.IsOpen = row => Steps.IsOpen(row.Round, row.Step);
         _resultIn = FilterPipeline.For(FilterPoint.TaskResultIn, job.Precision);
@@ -280,20 +279,11 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     /// The global model's floats are fp32 whatever the initial ones are, so that what a round changes is not rounded away by a 16-bit type.
     /// </summary>
     /// <remarks>The initial one is the caller's to close.</remarks>
-    /// <summary>The model of round 0: the initial one, or what the first message says of it.</summary>
-    private static TensorSource StartOf(Job job, TensorSource initial)
-    {
-        var start = new CastSource(initial, DType.F32);
-        return job is { Exchange: Exchange.Delta, Precision.StartsFromFirst: true }
-            ? new DequantizedSource(FilterPipeline.For(FilterPoint.TaskDataOut, job.WholePrecision).Apply(start))
-            : start;
-    }
-
     private GlobalModel OpenModel(int round)
     {
         if (round == 0)
         {
-            return new GlobalModel(0, _initial);
+            return new GlobalModel(0, new CastSource(_initial, DType.F32));
         }
 
         _model = SafetensorsFile.Open(_folder.Model(round));
