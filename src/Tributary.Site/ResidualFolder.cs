@@ -1,6 +1,7 @@
 using Tributary.Codecs;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
+using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
 using Tributary.Tensors;
 using Tributary.Tensors.Safetensors;
@@ -38,18 +39,20 @@ internal sealed class ResidualFolder(string folder)
     }
 
     /// <summary>Writes what a message lacks of what it was made of. It has no name yet, and counts for nothing.</summary>
-    /// <param name="job">The job's name.</param>
+    /// <param name="job">The job.</param>
     /// <param name="sent">What was encoded.</param>
     /// <param name="messagePath">The message.</param>
     /// <param name="cancellationToken">Ends the writing.</param>
-    public void Write(string job, QuantizedSource sent, string messagePath, CancellationToken cancellationToken)
+    public void Write(Job job, QuantizedSource sent, string messagePath, CancellationToken cancellationToken)
     {
-        Directory.CreateDirectory(FolderOf(job));
+        Directory.CreateDirectory(FolderOf(job.Name));
         using var message = MessageFile.Open(messagePath);
         using var decoded = new DequantizedSource(message);
         var lost = new DeltaSource(sent.Dense, decoded);
         IEnumerable<int> encoded = Enumerable.Range(0, sent.Manifest.Count).Where(place => !sent.Manifest[place].IsDense);
-        new SafetensorsWriter(new SelectedTensors(lost, encoded)).WriteFile(Path.Combine(FolderOf(job), Unsent), cancellationToken);
+        TensorSource kept = new SelectedTensors(lost, encoded);
+        kept = job.Feedback < 1 ? new ScaledSource(kept, (float)job.Feedback) : kept;
+        new SafetensorsWriter(kept).WriteFile(Path.Combine(FolderOf(job.Name), Unsent), cancellationToken);
     }
 
     /// <summary>Names what was written last by the digest of its message, before the server is told of that.</summary>

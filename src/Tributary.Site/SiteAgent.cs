@@ -403,7 +403,7 @@ public sealed partial class SiteAgent : IDisposable
                 Encode(message, spool, failed.Token);
                 if (isLossy)
                 {
-                    _residuals.Write(task.Job.Name, (QuantizedSource)encoded, spool.FilePath + StagedFile.PartialSuffix, failed.Token);
+                    _residuals.Write(task.Job, (QuantizedSource)encoded, spool.FilePath + StagedFile.PartialSuffix, failed.Token);
                 }
             },
             cancellationToken);

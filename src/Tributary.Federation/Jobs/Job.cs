@@ -33,13 +33,13 @@ public sealed record Job
     public Exchange Exchange { get; init; } = Exchange.Delta;
 
     /// <summary>
-    /// Whether a site keeps what the precision lost of the change that it sent, and adds it to the next. Downwards the shadow does so always.
+    /// How much a site keeps of what the precision lost of the change that it sent, to add it to the next: 1 for all of it, 0 for none. Downwards the shadow keeps all of it always.
     /// </summary>
-    public bool Feedback { get; init; } = true;
+    public double Feedback { get; init; } = 1;
 
     /// <summary>Whether there is something to keep: weights are sent whole each time, and lose nothing for good.</summary>
     [JsonIgnore]
-    public bool KeepsResiduals => Feedback && Exchange == Exchange.Delta;
+    public bool KeepsResiduals => Feedback > 0 && Exchange == Exchange.Delta;
 
     /// <summary>How much of a message is held in memory before it moves on.</summary>
     public Streaming Streaming { get; init; } = Streaming.File;

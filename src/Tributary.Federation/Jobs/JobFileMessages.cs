@@ -1,3 +1,4 @@
+using System.Globalization;
 using Tributary.Codecs;
 using Tributary.Configuration;
 
@@ -60,7 +61,23 @@ internal static class JobFileMessages
         return error is null && task is null && result is null ? null : new JobBudget { Task = task, Result = result, Error = error };
     }
 
-    public static bool? ReadFeedback(YamlMap map) => map.Choice("feedback", ["true", "false"]) is { } text ? text == "true" : null;
+    public static double? ReadFeedback(YamlMap map)
+    {
+        switch (map.Text("feedback"))
+        {
+            case null:
+                return null;
+            case "true":
+                return 1;
+            case "false":
+                return 0;
+            case { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is >= 0 and <= 1:
+                return share;
+            case { } text:
+                map.Wrong("feedback", $"'feedback' is '{text}', but should be true, false, or the share of what was lost that is kept, from 0 to 1");
+                return null;
+        }
+    }
 
     /// <summary>Notes what does not fit together.</summary>
     public static Job Check(YamlMap map, Job job)
@@ -83,7 +100,7 @@ internal static class JobFileMessages
             map.Wrong("precision", "'first' is of a job whose later messages are changes; take 'exchange: delta', or leave it out");
         }
 
-        if (map.Keys.Contains("feedback") && job.Feedback)
+        if (map.Keys.Contains("feedback") && job.Feedback > 0)
         {
             map.Wrong("feedback", "'feedback' keeps what was lost of a change, and this job exchanges weights; take 'exchange: delta', or leave it out");
         }

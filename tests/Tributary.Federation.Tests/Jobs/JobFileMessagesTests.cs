@@ -26,6 +26,7 @@ public sealed class JobFileMessagesTests
     {
         Read("rounds: 1").KeepsResiduals.ShouldBeTrue();
         Read("feedback: false").KeepsResiduals.ShouldBeFalse();
+        Read("feedback: 0.9").Feedback.ShouldBe(0.9);
         Read("exchange: weights").KeepsResiduals.ShouldBeFalse();
     }
 
@@ -57,7 +58,7 @@ public sealed class JobFileMessagesTests
     [InlineData("precision: { budget: much }", "'budget' is 'much', but should be percent from 0.6 to 100, such as 7 %")]
     [InlineData("precision: { budget: 7 %, error: 10 % }", "'error' and 'budget' are two ways to choose the precisions; give one of them")]
     [InlineData("precision: { task: nf4, result: nf4, sensitivity: s.json }", "'sensitivity' says where an adaptive precision puts its bytes; give it a 'budget' or an 'error'")]
-    [InlineData("feedback: yes", "'feedback' is 'yes', but should be one of true, false")]
+    [InlineData("feedback: yes", "'feedback' is 'yes', but should be true, false, or the share of what was lost that is kept, from 0 to 1")]
     public void What_cannot_be_is_refused_with_its_line(string line, string expected) =>
         Errors(line).ShouldBe([$"job.yaml:4: {expected}"]);
 

@@ -178,7 +178,7 @@ public sealed class FeedbackTests
         using MemorySource initial = Models.Float32();
         await using TestServer server = await TestServer.StartAsync();
         await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
-        await server.Run(Coarse with { Feedback = false }, initial).Job;
+        await server.Run(Coarse with { Feedback = 0 }, initial).Job;
         Directory.Exists(Path.Combine(server.SiteFolder("a"), "residuals")).ShouldBeFalse();
     }
 
