@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# build.sh build | test [PROJECT...] | pack [FOLDER] | format | bench [ARGS...]
+# build.sh build | test [PROJECT...] | pack [FOLDER] | format | bench [ARGS...] | paper [--scale SHARE ...]
 set -euo pipefail
 cd "$(dirname "$0")"
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 DOTNET_SKIP_FIRST_TIME_EXPERIENCE=1
@@ -62,6 +62,7 @@ case "${1:-build}" in
   test) shift; run_tests "$@" ;;
   pack) shift; pack "$@" ;;
   format) dotnet format Tributary.slnx --no-restore ;;
+  paper) shift; bench/paper/run.sh "$@" ;;
   bench) shift; dotnet run -c Release --project bench/Tributary.Benchmarks -- "$@" ;;
   *) sed -n 2p "$0" | cut -c3-; exit 2 ;;
 esac

@@ -26,11 +26,12 @@ TYPES = {"BOOL": "?", "U8": "u1", "I8": "i1", "F8_E5M2": "u1", "F8_E4M3": "u1", 
 SIZES = {name: np.dtype(kind).itemsize for name, kind in TYPES.items()}
 
 # The elements that share a scale, and the types that a codec encodes.
-BLOCKS = {"fp16": 1, "bf16": 1, "int8": 4096, "int8b": 128, "fp4": 64, "nf4": 64, "nf4n": 64, "int4": 64, "int2": 64, "int1": 128, "topk": 4096}
+BLOCKS = {"fp16": 1, "bf16": 1, "int8": 4096, "int8b": 128, "fp4": 64, "nf4": 64, "nf4n": 64, "int4": 64, "int2": 64, "int1": 128,
+          "topk": 4096, "topk3": 4096, "topk6": 4096}
 INTEGER_BITS = {"int4": 4, "int2": 2, "int1": 1}
 
 # One of so many elements is kept, whose position has the binary logarithm of that in low bits.
-KEPT_OF = {"topk": 64}
+KEPT_OF = {"topk": 64, "topk3": 32, "topk6": 16}
 ENCODES = {codec: ("F32",) if block == 1 else ("F32", "F16", "BF16") for codec, block in BLOCKS.items()}
 
 NF4 = np.array([-1, -0.6961928009986877, -0.5250730514526367, -0.39491748809814453, -0.28444138169288635, -0.18477343022833234,

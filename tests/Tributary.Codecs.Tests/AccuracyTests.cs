@@ -13,6 +13,8 @@ public sealed class AccuracyTests
     [InlineData("int4", 19.4)]
     [InlineData("int2", 9.4)]
     [InlineData("int1", 4.4)]
+    [InlineData("topk6", 1.7)]
+    [InlineData("topk3", 1.0)]
     [InlineData("topk", 0.5)]
     public void Gaussian_values_keep_the_signal_to_noise_ratio_that_the_documentation_states(string precision, double decibels)
     {

@@ -54,6 +54,8 @@ public sealed class CodecPropertyTests
     [InlineData("fp16")]
     [InlineData("bf16")]
     [InlineData("int8b")]
+    [InlineData("int4")]
+    [InlineData("int1")]
     public void What_has_been_decoded_encodes_to_the_same_bytes(string precision) => Prop.ForAll(Blocks, values =>
     {
         Encoded first = Encoded.Of(Precision.Parse(precision), values);

@@ -22,6 +22,8 @@ public sealed class ContractionTests
     [InlineData("int4")]
     [InlineData("int2")]
     [InlineData("int1")]
+    [InlineData("topk6")]
+    [InlineData("topk3")]
     [InlineData("topk")]
     public void What_is_lost_of_a_change_is_less_than_the_change(string precision) => Prop.ForAll(Changes, values =>
     {
@@ -36,6 +38,8 @@ public sealed class ContractionTests
     [InlineData("int4")]
     [InlineData("int2")]
     [InlineData("int1")]
+    [InlineData("topk6")]
+    [InlineData("topk3")]
     [InlineData("topk")]
     public void All_of_a_change_arrives_where_what_is_lost_is_sent_later(string precision)
     {

@@ -2,8 +2,10 @@ using System.Diagnostics;
 using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Tributary.Codecs.Blocks;
+using Tributary.Codecs.Fitted;
 using Tributary.Codecs.Levels;
 using Tributary.Codecs.Quantizers;
+using Tributary.Codecs.Sparse;
 using Tributary.Tensors;
 using Tributary.TestKit;
 
@@ -27,6 +29,10 @@ public sealed class KernelTests
             Compare<DynamicMap>(4096, values, digest);
             Compare<DynamicMap>(256, values, digest);
             Compare<Linear>(128, values, digest);
+            CompareFitted<IntegerLevels>(values, digest);
+            CompareFitted<FourLevels>(values, digest);
+            CompareFitted<Signs>(values, digest);
+            CompareSelection(values, digest);
             CompareNarrowing(values, digest);
         }
 
@@ -136,6 +142,50 @@ public sealed class KernelTests
         digest.AppendData(MemoryMarshal.AsBytes(decoded.AsSpan()));
     }
 
+    private static void CompareFitted<TQuantizer>(float[] values, IncrementalHash digest)
+        where TQuantizer : IFittedQuantizer
+    {
+        ushort[] scales = new ushort[(values.Length + TQuantizer.BlockElements - 1) / TQuantizer.BlockElements];
+        byte[] codes = new byte[((values.Length * TQuantizer.CodeBits) + 7) / 8];
+        ushort[] expectedScales = [.. scales];
+        byte[] expectedCodes = [.. codes];
+        FittedKernel<TQuantizer>.Encode(values, scales, codes).ShouldBe(-1);
+        FittedReference<TQuantizer>.Encode(values, expectedScales, expectedCodes);
+        string what = $"{typeof(TQuantizer)}, {values.Length} values from {values[0]:R}";
+        scales.ShouldBe(expectedScales, what);
+        codes.AsSpan().SequenceEqual(expectedCodes).ShouldBeTrue(what);
+
+        float[] decoded = new float[values.Length];
+        float[] expected = new float[values.Length];
+        FittedKernel<TQuantizer>.Decode(scales, codes, decoded);
+        FittedReference<TQuantizer>.Decode(scales, codes, expected);
+        Bits(decoded).AsSpan().SequenceEqual(Bits(expected)).ShouldBeTrue(what);
+        digest.AppendData(MemoryMarshal.AsBytes(scales.AsSpan()));
+        digest.AppendData(codes);
+        digest.AppendData(MemoryMarshal.AsBytes(decoded.AsSpan()));
+    }
+
+    private static void CompareSelection(float[] values, IncrementalHash digest)
+    {
+        foreach (int keptOf in new[] { 512, 64, 16, 4 })
+        {
+            foreach (float[] run in values.Chunk(TopKCodec.RunElements))
+            {
+                ushort[] positions = new ushort[(run.Length + keptOf - 1) / keptOf];
+                ushort[] expected = [.. positions];
+                int kept = TopKKernel.Select(run, positions);
+                kept.ShouldBe(TopKReference.Select(run, expected));
+                positions.ShouldBe(expected, $"one of {keptOf}, {run.Length} values from {run[0]:R}");
+                digest.AppendData(MemoryMarshal.AsBytes(positions.AsSpan()));
+            }
+
+            Encoded encoded = Encoded.Of(new TopKCodec("topk", TopKCodec.RunElements / keptOf), values);
+            digest.AppendData(encoded.ScaleBytes);
+            digest.AppendData(encoded.CodeBytes);
+            digest.AppendData(MemoryMarshal.AsBytes(encoded.Decode().AsSpan()));
+        }
+    }
+
     private static void CompareNarrowing(float[] values, IncrementalHash digest)
     {
         byte[] narrow = new byte[2 * values.Length];
@@ -163,6 +213,10 @@ public sealed class KernelTests
         yield return [.. TestValues.Gaussian(9001, seed: 4).Select(value => float.MaxValue * Math.Clamp(value, -1, 1))];
         yield return TestValues.AnyFinite(30000, seed: 5);
         yield return [.. TestValues.AnyFinite(30000, seed: 6).Select(value => MathF.Abs(value) < 1 ? value : 1 / value)];
+        yield return [.. Enumerable.Range(0, 20000).Select(i => i % 97 == 0 ? -1f : i % 31 == 0 ? 1f : 0)];
+        yield return [.. TestValues.Gaussian(9001, seed: 7).Select(value => MathF.Round(2 * value))];
+        yield return [.. Enumerable.Range(0, 12288).Select(i => MathF.ScaleB(i % 2 == 0 ? 1 : -1, (i * 37 % 250) - 125))];
+        yield return [.. Enumerable.Range(0, 4096).Select(i => i < 300 ? 1000f + i : 1f)];
         yield return Edges(Nf4Levels.Table.Midpoints, block: 64);
         yield return Edges(Fp4Levels.Table.Midpoints, block: 64);
         yield return Edges(DynamicLevels.Table.Midpoints, block: 64);

@@ -36,6 +36,8 @@ public sealed class PrecisionTests
     [InlineData("int4", 13.28)]
     [InlineData("int2", 7.03)]
     [InlineData("int1", 3.52)]
+    [InlineData("topk6", 1.59)]
+    [InlineData("topk3", 0.90)]
     [InlineData("topk", 0.51)]
     public void A_tile_takes_the_share_of_fp32_that_the_documents_promise(string precision, double percent)
     {

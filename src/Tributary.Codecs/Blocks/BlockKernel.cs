@@ -7,7 +7,7 @@ using Tributary.Codecs.Quantizers;
 namespace Tributary.Codecs.Blocks;
 
 /// <summary>
-/// <see cref="BlockReference{TQuantizer}"/> by vectors: the one place that chooses their width, walks blocks and packs nibbles. Writes
+/// <see cref="BlockReference{TQuantizer}"/> by vectors: the one place that chooses their width and walks blocks. Writes
 /// the same bytes at every width, because each step is the reference's own fp32 operation on many lanes.
 /// </summary>
 /// <remarks>
@@ -222,32 +222,11 @@ internal static class BlockKernel<TQuantizer>
 
     /// <summary>Stores 16 codes, one in each byte, where element <paramref name="i"/> of the block belongs.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Pack(Vector128<byte> sixteen, ref byte codes, int i)
-    {
-        if (TQuantizer.CodeBits == 8)
-        {
-            sixteen.StoreUnsafe(ref codes, (nuint)i);
-            return;
-        }
-
-        // Each 16-bit lane holds an even element in its low byte and the odd one after it in its high byte.
-        Vector128<ushort> pairs = sixteen.AsUInt16();
-        pairs = ((pairs << 4) | (pairs >> 8)) & Vector128.Create((ushort)0xFF);
-        ulong packed = Vector128.Narrow(pairs, pairs).AsUInt64().ToScalar();
-        Unsafe.WriteUnaligned(ref Unsafe.Add(ref codes, i / 2), packed);
-    }
+    private static void Pack(Vector128<byte> sixteen, ref byte codes, int i) =>
+        PackedCodes.Store(sixteen, TQuantizer.CodeBits, ref Unsafe.Add(ref codes, i * TQuantizer.CodeBits / 8));
 
     /// <summary>Loads 16 codes, one in each byte.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Vector128<byte> Unpack(ref byte codes, int i)
-    {
-        if (TQuantizer.CodeBits == 8)
-        {
-            return Vector128.LoadUnsafe(ref codes, (nuint)i);
-        }
-
-        ulong packed = Unsafe.ReadUnaligned<ulong>(ref Unsafe.Add(ref codes, i / 2));
-        Vector128<ushort> pairs = Vector128.WidenLower(Vector128.CreateScalarUnsafe(packed).AsByte());
-        return ((pairs >> 4) | ((pairs & Vector128.Create((ushort)0xF)) << 8)).AsByte();
-    }
+    private static Vector128<byte> Unpack(ref byte codes, int i) =>
+        PackedCodes.Load(TQuantizer.CodeBits, ref Unsafe.Add(ref codes, i * TQuantizer.CodeBits / 8));
 }

@@ -11,17 +11,9 @@ internal sealed class FittedCodec<TQuantizer>(string name) : RunCodec(
     /// <inheritdoc/>
     public override bool IsForChanges => TQuantizer.IsForChanges;
 
-    private protected override int EncodeRun(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes)
-    {
-        int notFinite = NotFinite.IndexIn(values, 0);
-        if (notFinite < 0)
-        {
-            FittedReference<TQuantizer>.Encode(values, MemoryMarshal.Cast<byte, ushort>(scales), codes);
-        }
-
-        return notFinite;
-    }
+    private protected override int EncodeRun(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes) =>
+        FittedKernel<TQuantizer>.Encode(values, MemoryMarshal.Cast<byte, ushort>(scales), codes);
 
     private protected override void DecodeRun(ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values) =>
-        FittedReference<TQuantizer>.Decode(MemoryMarshal.Cast<byte, ushort>(scales), codes, values);
+        FittedKernel<TQuantizer>.Decode(MemoryMarshal.Cast<byte, ushort>(scales), codes, values);
 }

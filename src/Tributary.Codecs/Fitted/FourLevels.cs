@@ -1,3 +1,6 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+
 namespace Tributary.Codecs.Fitted;
 
 /// <summary>2 bits: the levels -3, -1, 1 and 3, by ascending code.</summary>
@@ -33,6 +36,30 @@ internal readonly struct FourLevels : IFittedQuantizer
     }
 
     public static float Level(byte code) => (2 * code) - 3;
+
+    public static double ScaleByVectors(ref float values)
+    {
+        (double sum, _) = Magnitudes.AboveByVectors(-1, ref values, BlockElements);
+        (double outer, int outerCount) = Magnitudes.AboveByVectors(Threshold(sum, BlockElements), ref values, BlockElements);
+        return LeastSquares(sum, BlockElements, outer, outerCount);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<byte> Codes(Vector128<float> first, Vector128<float> second, Vector128<float> third, Vector128<float> fourth, Vector128<float> scale)
+    {
+        Vector128<float> edge = scale + scale;
+        Vector128<short> lower = Vector128.NarrowWithSaturation(Code(first, edge), Code(second, edge));
+        Vector128<short> upper = Vector128.NarrowWithSaturation(Code(third, edge), Code(fourth, edge));
+        return Vector128.NarrowWithSaturation(lower, upper).AsByte();
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Vector128<sbyte> Levels(Vector128<byte> codes) => (codes + codes).AsSByte() - Vector128.Create((sbyte)3);
+
+    /// <summary>A comparison's true is -1: what a value is below takes one off the highest code.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Vector128<int> Code(Vector128<float> value, Vector128<float> edge) => Vector128.Create(3) + Vector128.LessThanOrEqual(value, edge).AsInt32()
+        + Vector128.LessThan(value, Vector128<float>.Zero).AsInt32() + Vector128.LessThan(value, -edge).AsInt32();
 
     /// <summary>The magnitude above which a value goes to the outer level at first.</summary>
     private static float Threshold(double sum, int count) => (float)(2 * GaussianScale * sum / count);

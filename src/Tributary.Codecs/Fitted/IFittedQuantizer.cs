@@ -1,9 +1,12 @@
+using System.Runtime.Intrinsics;
+
 namespace Tributary.Codecs.Fitted;
 
 /// <summary>
 /// What tells one precision of few levels from another: how a block's scale follows from its values, which code stands for a value,
 /// and which whole number for a code. The drivers own everything else (blocks, scales, packed codes, tails).
 /// </summary>
+/// <remarks>The scalar three are the definition; each vector method does the same, bit for bit.</remarks>
 internal interface IFittedQuantizer
 {
     /// <summary>4, 2 or 1.</summary>
@@ -26,4 +29,13 @@ internal interface IFittedQuantizer
 
     /// <summary>The whole number that a code stands for: a value is that times the scale.</summary>
     static abstract float Level(byte code);
+
+    /// <summary>The scale of a full block, of any values: not finite where one of them is not.</summary>
+    static abstract double ScaleByVectors(ref float values);
+
+    /// <summary>The codes of 16 values in order.</summary>
+    static abstract Vector128<byte> Codes(Vector128<float> first, Vector128<float> second, Vector128<float> third, Vector128<float> fourth, Vector128<float> scale);
+
+    /// <summary>The whole numbers of 16 codes.</summary>
+    static abstract Vector128<sbyte> Levels(Vector128<byte> codes);
 }

@@ -1,6 +1,7 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using Tributary.Tensors;
 
 namespace Tributary.Codecs.Sparse;
@@ -36,15 +37,15 @@ internal sealed class TopKCodec : RunCodec
     [SkipLocalsInit]
     private protected override int EncodeRun(ReadOnlySpan<float> values, Span<byte> scales, Span<byte> codes)
     {
-        int notFinite = NotFinite.IndexIn(values, 0);
-        if (notFinite < 0)
+        Span<ushort> positions = stackalloc ushort[Kept(values.Length)];
+        int kept = Vector128.IsHardwareAccelerated ? TopKKernel.Select(values, positions) : TopKReference.Select(values, positions);
+        if (kept < 0)
         {
-            Span<ushort> positions = stackalloc ushort[Kept(values.Length)];
-            int kept = TopKReference.Select(values, positions);
-            TopKRun.Write(_lowBits, values, positions[..kept], MemoryMarshal.Cast<byte, ushort>(scales), codes);
+            return NotFinite.IndexIn(values, 0);
         }
 
-        return notFinite;
+        TopKRun.Write(_lowBits, values, positions[..kept], MemoryMarshal.Cast<byte, ushort>(scales), codes);
+        return -1;
     }
 
     private protected override void DecodeRun(ReadOnlySpan<byte> scales, ReadOnlySpan<byte> codes, Span<float> values)

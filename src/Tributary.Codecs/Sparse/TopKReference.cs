@@ -5,10 +5,12 @@ namespace Tributary.Codecs.Sparse;
 /// <summary>Which elements of a run are kept, as one reads it: all are sorted.</summary>
 internal static class TopKReference
 {
+    private const ulong InfinityBits = 0x7F80_0000;
+
     /// <summary>Finds the largest magnitudes; of equal ones those that come first. Zeros are never kept.</summary>
-    /// <param name="values">At most 4096 finite values.</param>
+    /// <param name="values">At most 4096 values.</param>
     /// <param name="positions">Receives the elements, ascending; as many as it has room for, or fewer where all others are zero.</param>
-    /// <returns>How many were found.</returns>
+    /// <returns>How many were found; -1 where a value is NaN or infinite.</returns>
     [SkipLocalsInit]
     public static int Select(ReadOnlySpan<float> values, Span<ushort> positions)
     {
@@ -20,6 +22,11 @@ internal static class TopKReference
         }
 
         keys.Sort();
+        if (keys[^1] >> 16 >= InfinityBits)
+        {
+            return -1;
+        }
+
         int kept = 0;
         while (kept < positions.Length && keys[^(kept + 1)] > ushort.MaxValue)
         {

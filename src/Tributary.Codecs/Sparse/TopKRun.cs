@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace Tributary.Codecs.Sparse;
 
@@ -21,11 +23,18 @@ internal static class TopKRun
     /// <param name="positions">The elements that are kept, ascending; none is zero.</param>
     /// <param name="magnitudes">Receives the two magnitudes, the lower one first.</param>
     /// <param name="codes">Receives the rest.</param>
+    [SkipLocalsInit]
     public static void Write(int lowBits, ReadOnlySpan<float> values, ReadOnlySpan<ushort> positions, Span<ushort> magnitudes, Span<byte> codes)
     {
-        TwoMagnitudes two = TwoMagnitudes.Of(values, positions);
+        Span<float> kept = stackalloc float[positions.Length];
+        for (int i = 0; i < positions.Length; i++)
+        {
+            kept[i] = Math.Abs(values[positions[i]]);
+        }
+
+        TwoMagnitudes two = TwoMagnitudes.Of(kept);
         (magnitudes[0], magnitudes[1]) = (two.Lower, two.Upper);
-        double threshold = two.Threshold;
+        int threshold = BitConverter.SingleToInt32Bits(two.Threshold);
         codes.Clear();
         (int bitmapStart, int valuesStart) = Parts(lowBits, codes.Length);
         Span<byte> bitmap = codes[bitmapStart..valuesStart];
@@ -44,8 +53,11 @@ internal static class TopKRun
 
             int one = (position >> lowBits) + i;
             bitmap[one / 8] |= (byte)(0x80 >> (one % 8));
-            float value = values[position];
-            int code = (value < 0 ? Negative : 0) | (Math.Abs(value) > threshold ? Upper : 0);
+
+            // Signs and sides nobody can predict, so they are had without branches: magnitudes are in the order of their bits.
+            int isNegative = BitConverter.SingleToInt32Bits(values[position]) >>> 31;
+            int isUpper = (threshold - BitConverter.SingleToInt32Bits(kept[i])) >>> 31;
+            int code = (isNegative * Negative) | (isUpper * Upper);
             signs[i / 4] |= (byte)(code << (6 - (2 * (i % 4))));
         }
 
@@ -64,25 +76,24 @@ internal static class TopKRun
     public static void Read(int lowBits, int kept, ReadOnlySpan<ushort> magnitudes, ReadOnlySpan<byte> codes, Span<float> values)
     {
         (float lower, float upper) = (TwoMagnitudes.ToFloat(magnitudes[0]), TwoMagnitudes.ToFloat(magnitudes[1]));
+        ReadOnlySpan<float> valueOfCode = [lower, upper, -lower, -upper];
         (int bitmapStart, int valuesStart) = Parts(lowBits, codes.Length);
         ReadOnlySpan<byte> bitmap = codes[bitmapStart..valuesStart];
         ReadOnlySpan<byte> signs = codes[valuesStart..];
         int i = 0;
-        for (int start = 0; start < bitmap.Length; start++)
+        for (int start = 0; start < bitmap.Length; start += 2)
         {
-            for (uint ones = bitmap[start]; ones != 0 && i < kept; i++)
+            for (uint ones = BinaryPrimitives.ReadUInt16BigEndian(bitmap[start..]); ones != 0 && i < kept; i++)
             {
-                int bit = BitOperations.LeadingZeroCount(ones) - 24;
-                ones &= ~(0x80u >> bit);
+                int bit = BitOperations.LeadingZeroCount(ones) - 16;
+                ones &= ~(0x8000u >> bit);
                 int position = (((8 * start) + bit - i) << lowBits) | Low(codes, lowBits, i);
                 if (position >= values.Length)
                 {
                     continue;
                 }
 
-                int code = signs[i / 4] >> (6 - (2 * (i % 4)));
-                float magnitude = (code & Upper) != 0 ? upper : lower;
-                values[position] = (code & Negative) != 0 ? -magnitude : magnitude;
+                values[position] = valueOfCode[(signs[i / 4] >> (6 - (2 * (i % 4)))) & (Negative | Upper)];
             }
         }
     }

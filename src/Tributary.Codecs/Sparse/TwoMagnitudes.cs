@@ -12,58 +12,28 @@ internal readonly record struct TwoMagnitudes(ushort Lower, ushort Upper)
 
     private const float BFloat16Max = 255 * 1.329228e36f;
 
-    /// <summary>A value above it is nearer to the upper magnitude.</summary>
-    public double Threshold => ((double)ToFloat(Lower) + ToFloat(Upper)) / 2;
+    /// <summary>A magnitude above it goes to the upper one, which is nearer.</summary>
+    public float Threshold => (float)(((double)ToFloat(Lower) + ToFloat(Upper)) / 2);
 
-    /// <summary>
-    /// Splits values by their magnitudes, of which each side has its mean. Sums are taken in the order of the positions, in double
-    /// precision, and so are the same bits on every machine.
-    /// </summary>
-    /// <param name="values">The run.</param>
-    /// <param name="positions">The elements that are kept; none is zero.</param>
-    public static TwoMagnitudes Of(ReadOnlySpan<float> values, ReadOnlySpan<ushort> positions)
+    /// <summary>Splits magnitudes so that the mean of each side stands for it; sums are taken in order, in double precision.</summary>
+    /// <param name="magnitudes">Those that are kept; none is zero.</param>
+    public static TwoMagnitudes Of(ReadOnlySpan<float> magnitudes)
     {
-        if (positions.IsEmpty)
-        {
-            return default;
-        }
-
-        double total = 0;
-        foreach (ushort position in positions)
-        {
-            total += Math.Abs(values[position]);
-        }
-
-        double lower = total / positions.Length;
+        (double above, _, int count) = Split(magnitudes, 0);
+        double lower = above / Math.Max(count, 1);
         double upper = lower;
         for (int pass = 0; pass < Passes; pass++)
         {
-            double threshold = (lower + upper) / 2;
-            double above = 0;
-            double below = 0;
-            int count = 0;
-            foreach (ushort position in positions)
-            {
-                float magnitude = Math.Abs(values[position]);
-                if (magnitude > threshold)
-                {
-                    above += magnitude;
-                    count++;
-                }
-                else
-                {
-                    below += magnitude;
-                }
-            }
+            (above, double below, count) = Split(magnitudes, (float)((lower + upper) / 2));
 
-            // All are equal.
-            if (count == 0 || count == positions.Length)
+            // All are equal, or there are none.
+            if (count == 0 || count == magnitudes.Length)
             {
                 break;
             }
 
             upper = above / count;
-            lower = below / (positions.Length - count);
+            lower = below / (magnitudes.Length - count);
         }
 
         return new TwoMagnitudes(ToBFloat16(lower), ToBFloat16(upper));
@@ -73,4 +43,21 @@ internal readonly record struct TwoMagnitudes(ushort Lower, ushort Upper)
     public static float ToFloat(ushort magnitude) => BitConverter.UInt32BitsToSingle((uint)magnitude << 16);
 
     private static ushort ToBFloat16(double magnitude) => DenseFloats.ToBFloat16((float)Math.Min(magnitude, BFloat16Max));
+
+    /// <summary>The sums of the magnitudes above a threshold and of the others, and how many are above.</summary>
+    private static (double Above, double Below, int Count) Split(ReadOnlySpan<float> magnitudes, float threshold)
+    {
+        (double above, double below, int count) = (0, 0, 0);
+        foreach (float magnitude in magnitudes)
+        {
+            // Nobody can predict which side it is on, so there is no branch. Magnitudes are in the order of their bits.
+            int bits = BitConverter.SingleToInt32Bits(magnitude);
+            int isAbove = (BitConverter.SingleToInt32Bits(threshold) - bits) >> 31;
+            above += BitConverter.Int32BitsToSingle(bits & isAbove);
+            below += BitConverter.Int32BitsToSingle(bits & ~isAbove);
+            count -= isAbove;
+        }
+
+        return (above, below, count);
+    }
 }

@@ -118,34 +118,35 @@ def two_means(magnitudes):
     """Lloyd's algorithm, begun at the mean."""
     lower = upper = magnitudes.mean() if len(magnitudes) else torch.tensor(0.0, dtype=torch.float64)
     for _ in range(3):
-        is_upper = magnitudes > (lower + upper) / 2
+        is_upper = magnitudes > ((lower + upper) / 2).float().double()
         if not is_upper.any() or is_upper.all():
             break
         lower, upper = magnitudes[~is_upper].mean(), magnitudes[is_upper].mean()
     return to_scale(torch.stack([lower, upper]), 255 * 2.0 ** 120)
 
 
-def write_topk(folder, values):
+def write_topk(folder, name, kept_of, values):
+    low_bits = kept_of.bit_length() - 1
     scales, codes, decoded = [], [], torch.zeros_like(values)
     for first in range(0, len(values), 4096):
         run = values[first:first + 4096]
-        positions = torch.sort(run.abs(), descending=True, stable=True).indices[:-(-len(run) // 64)]
+        positions = torch.sort(run.abs(), descending=True, stable=True).indices[:-(-len(run) // kept_of)]
         positions = positions[run[positions] != 0].sort().values
         kept = run[positions]
         pair = two_means(kept.abs().double())
-        is_upper = kept.abs().double() > pair.double().mean()
+        is_upper = kept.abs() > pair.double().mean().float()
         decoded[first + positions] = torch.where(is_upper, pair[1].float(), pair[0].float()) * torch.where(kept < 0, -1.0, 1.0)
-        slots = -(-len(run) // 512) * 8
-        text = "".join(f"{position % 64:06b}" for position in positions.tolist()).ljust(6 * slots, "0")
+        slots = -(-len(run) // (8 * kept_of)) * 8
+        text = "".join(f"{position % kept_of:0{low_bits}b}" for position in positions.tolist()).ljust(low_bits * slots, "0")
         bitmap = ["0"] * (2 * slots)
         for i, position in enumerate(positions.tolist()):
-            bitmap[position // 64 + i] = "1"
+            bitmap[position // kept_of + i] = "1"
         text += "".join(bitmap) + "".join(f"{int(n)}{int(u)}" for n, u in zip(kept < 0, is_upper)).ljust(2 * slots, "0")
         scales.append(pair)
         codes.append(bytes(int(text[i:i + 8], 2) for i in range(0, len(text), 8)))
-    torch.cat(scales).view(torch.int16).numpy().tofile(folder / "topk.scales")
-    (folder / "topk.codes").write_bytes(b"".join(codes))
-    decoded.numpy().tofile(folder / "topk.decoded")
+    torch.cat(scales).view(torch.int16).numpy().tofile(folder / f"{name}.scales")
+    (folder / f"{name}.codes").write_bytes(b"".join(codes))
+    decoded.numpy().tofile(folder / f"{name}.decoded")
 
 
 def main(folder):
@@ -167,7 +168,8 @@ def main(folder):
     write_int8b(folder, values)
     write_nf4n(folder, values, tables)
     write_fitted(folder, values)
-    write_topk(folder, values)
+    for name, kept_of in (("topk", 64), ("topk3", 32), ("topk6", 16)):
+        write_topk(folder, name, kept_of, values)
     for name, narrow in (("fp16", values.clamp(-65504, 65504).half()), ("bf16", values.bfloat16())):
         narrow.view(torch.int16).numpy().tofile(folder / f"{name}.codes")
         narrow.float().numpy().tofile(folder / f"{name}.decoded")

@@ -108,6 +108,8 @@ public sealed class SiteFilterTests : IDisposable
         CoarsenFilter.IsFiner(Precision.Fp32, Precision.Int8).ShouldBeTrue();
         CoarsenFilter.IsFiner(Precision.Int8, Precision.Int8).ShouldBeFalse();
         CoarsenFilter.IsFiner(Precision.Nf4, Precision.Int8).ShouldBeFalse();
+        CoarsenFilter.IsFiner(Precision.Nf4, Precision.Int2).ShouldBeTrue();
+        CoarsenFilter.IsFiner(Precision.TopK, Precision.Int1).ShouldBeFalse();
     }
 
     [Fact]

@@ -64,6 +64,10 @@ public sealed class MessageFileTests
     [InlineData("nf4", 64, "U8", "[9]", 9, "0000803F F07C4AE280")]
     [InlineData("fp4", 64, "U8", "[9]", 9, "0000803F 3B05F7")]
     [InlineData("int8", 4096, "U8", "[13]", 13, "0000803F FF007F")]
+    [InlineData("int4", 64, "U8", "[7]", 7, "123E 7904E25C10")]
+    [InlineData("int2", 64, "U8", "[5]", 5, "983E CA6C80")]
+    [InlineData("int1", 128, "U8", "[4]", 4, "FA3E 4900")]
+    [InlineData("topk", 4096, "U8", "[14]", 14, "803F803F 000000000000 8000 0000")]
     [InlineData("fp16", 1, "F16", "[3,3]", 18, "003C 00BC 0000 0038 00B4 0034 9A39 CDB8 662E")]
     [InlineData("bf16", 1, "BF16", "[3,3]", 18, "803F 80BF 0000 003F 80BE 803E 333F 1ABF CD3D")]
     public void The_bytes_on_the_wire_are_those_of_version_one(string precision, int block, string dtype, string shape, int length, string expected)
