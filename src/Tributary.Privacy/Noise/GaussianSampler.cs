@@ -1,4 +1,3 @@
-using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Tributary.Tensors;
 
@@ -6,10 +5,10 @@ namespace Tributary.Privacy.Noise;
 
 /// <summary>
 /// Standard normal numbers, one for each element of a tensor, that depend on a key, the tensor's name and the element's place alone: any run of them can be made
-/// at any time, in any order, by any thread. The same bits on machines with the same vector instructions.
+/// at any time, in any order, by any thread. The same bits on any machine.
 /// </summary>
 /// <remarks>
-/// Box and Muller 1958: of two uniforms of 63 bits come two independent normals, sqrt(-2 log u) times cosine and sine of 2 pi v; they reach out to 9.3 deviations.
+/// Box and Muller 1958: of two uniforms of 63 bits come two independent normals, sqrt(-2 log u) times cosine and sine of 2 pi v (<see cref="BoxMuller"/>); they reach out to 9.3 deviations.
 /// In double precision, so these are not exactly normal: see docs/PRIVACY.md for what that may tell, and <see cref="DiscreteGaussianSampler"/> for noise that is exact.
 /// </remarks>
 public sealed class GaussianSampler
@@ -35,7 +34,7 @@ public sealed class GaussianSampler
     public void Fill(long first, Span<double> values)
     {
         using NoiseStream.Reader reader = _stream.Open();
-        using NativeBuffer buffer = NativeBuffer.Rent(GroupsMax * Pairs * 6 * sizeof(double));
+        using NativeBuffer buffer = NativeBuffer.Rent(GroupsMax * Pairs * 4 * sizeof(double));
         var scratch = new Scratch(MemoryMarshal.Cast<byte, double>(buffer.Bytes));
         while (!values.IsEmpty)
         {
@@ -62,24 +61,14 @@ public sealed class GaussianSampler
         for (int pair = 0; pair < pairs; pair++)
         {
             // Never 0, whose logarithm is infinite.
-            radii[pair] = ((words[2 * pair] >> 1) * Ulp) + Ulp;
-            angles[pair] = (words[(2 * pair) + 1] >> 1) * (2 * Math.PI * Ulp);
+            radii[pair] = ((long)(words[2 * pair] >> 1) * Ulp) + Ulp;
+            angles[pair] = (long)(words[(2 * pair) + 1] >> 1) * (4 * Ulp);
         }
 
-        TensorPrimitives.Log(radii, radii);
-        TensorPrimitives.Multiply(radii, -2, radii);
-        TensorPrimitives.Sqrt(radii, radii);
-        Span<double> sines = scratch.Sines[..pairs];
-        Span<double> cosines = scratch.Cosines[..pairs];
-        // Apart they are vectorized, together they are not.
-        TensorPrimitives.Sin(angles, sines);
-        TensorPrimitives.Cos(angles, cosines);
         for (int i = 0; i < groups; i++)
         {
             Span<double> to = result.Slice(i * GroupElements, GroupElements);
-            ReadOnlySpan<double> radius = radii.Slice(i * Pairs, Pairs);
-            TensorPrimitives.Multiply(radius, cosines.Slice(i * Pairs, Pairs), to[..Pairs]);
-            TensorPrimitives.Multiply(radius, sines.Slice(i * Pairs, Pairs), to[Pairs..]);
+            BoxMuller.Transform(radii.Slice(i * Pairs, Pairs), angles.Slice(i * Pairs, Pairs), to[..Pairs], to[Pairs..]);
         }
 
         return result;
@@ -94,10 +83,6 @@ public sealed class GaussianSampler
 
         public Span<double> Angles => _all.Slice(Each, Each);
 
-        public Span<double> Sines => _all.Slice(2 * Each, Each);
-
-        public Span<double> Cosines => _all.Slice(3 * Each, Each);
-
-        public Span<double> Result => _all.Slice(4 * Each, 2 * Each);
+        public Span<double> Result => _all.Slice(2 * Each, 2 * Each);
     }
 }

@@ -175,7 +175,7 @@ public sealed class PrivacyLedgerTests : IDisposable
     }
 
     [Fact]
-    public void A_disk_error_between_key_and_entry_leaves_nothing_spent()
+    public void A_key_that_cannot_be_written_leaves_nothing_spent()
     {
         var budget = new PrivacyBudget(10, 1e-5);
         using (PrivacyLedger ledger = Open(budget))
