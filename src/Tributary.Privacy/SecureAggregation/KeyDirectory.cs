@@ -16,7 +16,12 @@ internal sealed class KeyDirectory(AggregationRound round, VerifyStatement verif
     /// <summary>Adds one site's keys, if they are that.</summary>
     public void Add(KeyAdvertisement keys)
     {
-        _ = round.RequireNames([.. _bySite.Keys, keys.Site], "keys");
+        _ = round.RequireNames([keys.Site], "keys");
+        if (Contains(keys.Site))
+        {
+            throw new SecureAggregationException($"keys: '{keys.Site}' stands twice");
+        }
+
         if (keys.ModelDigest != round.ModelDigest)
         {
             throw new SecureAggregationException(
