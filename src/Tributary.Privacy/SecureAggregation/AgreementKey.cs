@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Security.Cryptography;
 using Tributary.Privacy.Noise;
 
@@ -11,6 +12,9 @@ internal sealed class AgreementKey : IDisposable
 
     private const byte Uncompressed = 4;
     private const int CoordinateBytes = 32;
+
+    private static readonly BigInteger Prime = (BigInteger.One << 256) - (BigInteger.One << 224) + (BigInteger.One << 192) + (BigInteger.One << 96) - 1;
+    private static readonly BigInteger Constant = new(Convert.FromHexString("5AC635D8AA3A93E7B3EBBD55769886BC651D06B0CC53B0F63BCE3C3E27D2604B"), isUnsigned: true, isBigEndian: true);
 
     private readonly ECDiffieHellman _key;
 
@@ -29,18 +33,18 @@ internal sealed class AgreementKey : IDisposable
     /// <exception cref="CryptographicException">It is none.</exception>
     public static AgreementKey FromSecret(byte[] secret) => new(ECDiffieHellman.Create(new ECParameters { Curve = ECCurve.NamedCurves.nistP256, D = secret }));
 
-    /// <summary>Whether bytes are a point of the curve.</summary>
+    /// <summary>Whether bytes are a point of the curve: y^2 = x^3 - 3 x + b modulo p, and its group has no smaller ones (SP 800-186, section 3.2.1.3).</summary>
+    /// <remarks>The system checks a point when it is used, too, with a multiplication that takes fifty times as long; a site looks at the keys of all sites, and uses its neighbours'.</remarks>
     public static bool IsPublicKey(byte[] publicKey)
     {
-        try
-        {
-            using ECDiffieHellman _ = Import(publicKey);
-            return true;
-        }
-        catch (CryptographicException)
+        if (!IsUncompressed(publicKey))
         {
             return false;
         }
+
+        var x = new BigInteger(publicKey.AsSpan(1, CoordinateBytes), isUnsigned: true, isBigEndian: true);
+        var y = new BigInteger(publicKey.AsSpan(1 + CoordinateBytes), isUnsigned: true, isBigEndian: true);
+        return x < Prime && y < Prime && ((y * y) - (x * x * x) + (3 * x) - Constant) % Prime == 0;
     }
 
     /// <summary>The private half.</summary>
@@ -64,9 +68,11 @@ internal sealed class AgreementKey : IDisposable
         return _key.DeriveRawSecretAgreement(other.PublicKey);
     }
 
+    private static bool IsUncompressed(byte[] publicKey) => publicKey.Length == 1 + (2 * CoordinateBytes) && publicKey[0] == Uncompressed;
+
     private static ECDiffieHellman Import(byte[] publicKey)
     {
-        if (publicKey.Length != 1 + (2 * CoordinateBytes) || publicKey[0] != Uncompressed)
+        if (!IsUncompressed(publicKey))
         {
             throw new CryptographicException("A public key is an uncompressed point of P-256.");
         }

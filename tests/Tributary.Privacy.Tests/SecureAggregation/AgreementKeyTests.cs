@@ -74,14 +74,28 @@ public sealed class AgreementKeyTests
         CanonicalBytes.Of("a", string.Empty).ShouldNotBe(CanonicalBytes.Of("a"));
     }
 
-    [Theory]
-    [InlineData(0)]
-    [InlineData(64)]
-    [InlineData(65)]
-    public void What_is_no_point_of_the_curve_is_no_key(int length)
+    [Fact]
+    public void What_is_no_point_of_the_curve_is_no_key()
     {
-        byte[] bytes = [.. Enumerable.Repeat((byte)4, length)];
-        AgreementKey.IsPublicKey(bytes).ShouldBeFalse();
+        for (int i = 0; i < 20; i++)
+        {
+            using var key = AgreementKey.Create();
+            AgreementKey.IsPublicKey(key.PublicKey).ShouldBeTrue();
+            foreach (int place in (int[])[0, 33, 48, 64])
+            {
+                byte[] changed = [.. key.PublicKey];
+                changed[place] ^= 1;
+                AgreementKey.IsPublicKey(changed).ShouldBeFalse();
+                Should.Throw<CryptographicException>(() => key.Agree(changed));
+            }
+        }
+
+        foreach (int length in (int[])[0, 33, 64, 65, 66])
+        {
+            AgreementKey.IsPublicKey([.. Enumerable.Repeat((byte)4, length)]).ShouldBeFalse();
+        }
+
+        AgreementKey.IsPublicKey([4, .. Enumerable.Repeat((byte)0xFF, 64)]).ShouldBeFalse();
     }
 
     [Fact]

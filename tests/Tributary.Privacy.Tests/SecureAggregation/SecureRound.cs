@@ -86,7 +86,7 @@ internal sealed class SecureRound : IDisposable
         return Server.Unmask();
     }
 
-    /// <summary>Up to the masked integers of all sites.</summary>
+    /// <summary>Up to what each site is to get of the others' shares.</summary>
     public IReadOnlyDictionary<string, ReceivedShares> ShareAll()
     {
         Each(Round.Roster, site => Server.Take(Sites[site].Keys));
