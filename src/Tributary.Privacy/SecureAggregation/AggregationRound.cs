@@ -35,7 +35,8 @@ public sealed class AggregationRound
         if (minimumCohort < CohortMin || minimumCohort > Roster.Count)
         {
             throw new ArgumentException(
-                $"The minimum cohort is {minimumCohort}, but should be from {CohortMin} (of two, each learns the other's values) to the roster's {Roster.Count} sites.", nameof(minimumCohort));
+                $"The minimum cohort is {minimumCohort}, but should be from {CohortMin} (of two, each learns the other's values) to the roster's {Roster.Count} sites.",
+                nameof(minimumCohort));
         }
 
         if (ring.Sites < Roster.Count)
@@ -45,7 +46,15 @@ public sealed class AggregationRound
 
         Threshold = Math.Max(OverTwoThirds(Roster.Count), minimumCohort);
         Digest = CanonicalBytes.Digest(
-            "tributary secure aggregation, version 1", job, round, modelDigest, CanonicalBytes.Of(Roster), ring.Bits, ring.Sites, ring.Range.ToString("R", CultureInfo.InvariantCulture), minimumCohort);
+            "tributary secure aggregation, version 1",
+            job,
+            round,
+            modelDigest,
+            CanonicalBytes.Of(Roster),
+            ring.Bits,
+            ring.Sites,
+            ring.Range.ToString("R", CultureInfo.InvariantCulture),
+            minimumCohort);
         Graph = new NeighbourGraph(Roster, Digest);
     }
 

@@ -36,7 +36,8 @@ internal sealed class KeyDirectory(AggregationRound round, VerifyStatement verif
         if (!verify(keys.Site, StatementTypes.Keys, Statement(round, keys), keys.Signature))
         {
             throw new SecureAggregationException(
-                $"keys: the signature is not one of '{keys.Site}' over these keys for round {round.Round} of job '{round.Job}' with this roster and ring: they were changed, or are of another site or another round");
+                $"keys: the signature is not one of '{keys.Site}' over these keys for round {round.Round} of job '{round.Job}' with this roster and ring: "
+                + "they were changed, or are of another site or another round");
         }
 
         (string encryption, string mask) = (Convert.ToHexString(keys.EncryptionKey), Convert.ToHexString(keys.MaskKey));
@@ -70,7 +71,8 @@ internal sealed class KeyDirectory(AggregationRound round, VerifyStatement verif
 
         if (!verify(signature.Site, StatementTypes.Survivors, statement, signature.Signature))
         {
-            throw new SecureAggregationException($"survivors: the signature of '{signature.Site}' is not over these survivors, these keys and this round: another set was shown to it, or the signature was changed");
+            throw new SecureAggregationException(
+                $"survivors: the signature of '{signature.Site}' is not over these survivors, these keys and this round: another set was shown to it, or the signature was changed");
         }
     }
 }

@@ -131,13 +131,16 @@ public sealed class MaskingServer(AggregationRound round, VerifyStatement verify
         string[] shared = [.. round.Graph.Holders(answer.Site).Where(_secrets.ContainsKey)];
         if (!IsOf(answer.Seeds, shared.Where(_survivors.Contains)) || !IsOf(answer.MaskKeys, shared.Where(site => !_survivors.Contains(site))))
         {
-            throw new SecureAggregationException($"unmasking: the answer of '{answer.Site}' is not a share of the self mask of each survivor around it, and of the mask key of each dropped one");
+            throw new SecureAggregationException(
+                $"unmasking: the answer of '{answer.Site}' is not a share of the self mask of each survivor around it, and of the mask key of each dropped one");
         }
 
         _answers.Add(answer.Site, answer);
     }
 
-    /// <summary>The sum of the survivors' integers modulo 2^k, once enough have answered: a source that reads their masked integers strip by strip and takes the masks off, in constant memory.</summary>
+    /// <summary>
+    /// The sum of the survivors' integers modulo 2^k, once enough have answered: a source that reads their masked integers strip by strip and takes the masks off, in constant memory.
+    /// </summary>
     /// <exception cref="BelowThresholdException">Too few have answered; it may be asked again when more have.</exception>
     /// <exception cref="SecureAggregationException">Shares give another secret than its owner's: one of them is wrong, and there is no sum.</exception>
     public TensorSource Unmask()
@@ -153,12 +156,14 @@ public sealed class MaskingServer(AggregationRound round, VerifyStatement verify
     {
         if (_stage != stage)
         {
-            throw new SecureAggregationException($"round {round.Round} of job '{round.Job}' is at the stage '{_stage}', so a message of '{site}' for '{stage}' is {(_stage < stage ? "too early" : "too late: it has dropped out, or the message is a replay")}");
+            string when = _stage < stage ? "too early" : "too late: it has dropped out, or the message is a replay";
+            throw new SecureAggregationException($"round {round.Round} of job '{round.Job}' is at the stage '{_stage}', so a message of '{site}' for '{stage}' is {when}");
         }
 
         if (isSecond)
         {
-            throw new SecureAggregationException($"'{site}' has sent its message for '{stage}' in round {round.Round} of job '{round.Job}' already, and the first one counts: this is a replay, or contradicts it");
+            throw new SecureAggregationException(
+                $"'{site}' has sent its message for '{stage}' in round {round.Round} of job '{round.Job}' already, and the first one counts: this is a replay, or contradicts it");
         }
 
         if (!isExpected)

@@ -112,7 +112,8 @@ public sealed class MaskingSite : IDisposable
         string[] expected = [.. _holders.Where(holder => holder != Site && sharing.Contains(holder))];
         if (!received.Shares.Select(share => share.From).Order(StringComparer.Ordinal).SequenceEqual(expected) || received.Shares.Any(share => share.To != Site))
         {
-            throw new SecureAggregationException($"shares: '{Site}' is to have one from each of its neighbours {string.Join(", ", expected)}, and was given {string.Join(", ", received.Shares.Select(share => $"{share.From} for {share.To}"))}");
+            string given = string.Join(", ", received.Shares.Select(share => $"{share.From} for {share.To}"));
+            throw new SecureAggregationException($"shares: '{Site}' is to have one from each of its neighbours {string.Join(", ", expected)}, and was given {given}");
         }
 
         HeldShares[] held = [.. received.Shares.Select(share => HeldShares.Open(_round, _encryptionKey, directory[share.From].EncryptionKey, share))];

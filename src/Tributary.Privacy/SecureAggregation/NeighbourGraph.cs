@@ -8,7 +8,7 @@ namespace Tributary.Privacy.SecureAggregation;
 /// </summary>
 /// <remarks>
 /// The graph is Harary's, over the sites in an order shuffled by SHA-256: each has the k/2 before and the k/2 behind it in a ring (Bell et al. 2020, Secure Single-Server Aggregation
-/// with (Poly)Logarithmic Overhead, section 3). As there, k is the smallest even number at which these are so rare, over the shuffling, in a roster of n sites of which fewer than a third
+/// with (Poly)Logarithmic Overhead). As there, k is the smallest even number at which these are so rare, over the shuffling, in a roster of n sites of which fewer than a third
 /// collude with the server and up to a tenth drop out:
 /// some site's colluding neighbours are enough to put its secrets together (2^-40); colluding and dropped sites split the others (2^-40); some site's secrets cannot be put together by those that
 /// stay (2^-30). The first and last are tails of hypergeometric distributions, the second a run of k/2 sites in the ring that are all gone; each is summed over all sites, in exact integers.

@@ -18,7 +18,8 @@ internal static class RingIntegers
     {
         if (manifest.FirstOrDefault(entry => !entry.IsDense || entry.Spec.DType != DType.U32) is { } other)
         {
-            throw new TensorFormatException($"tensor '{other.Spec.Name}' is {other.Spec.DType.Name()} in {other.Encoding.Name} tiles, but masks are for integers of a ring, which are U32; round it to the ring first");
+            throw new TensorFormatException(
+                $"tensor '{other.Spec.Name}' is {other.Spec.DType.Name()} in {other.Encoding.Name} tiles, but masks are for integers of a ring, which are U32; round it to the ring first");
         }
     }
 

@@ -4,7 +4,9 @@ using Tributary.Tensors;
 
 namespace Tributary.Privacy.SecureAggregation;
 
-/// <summary>The sum of several sources of ring elements modulo 2^k, and of masks that take off those in it: strip by strip, in the same memory however many sources and however large they are.</summary>
+/// <summary>
+/// The sum of several sources of ring elements modulo 2^k, and of masks that take off those in it: strip by strip, in the same memory however many sources and however large they are.
+/// </summary>
 internal sealed class RingSumSource : TensorSource
 {
     private readonly TensorSource[] _sources;

@@ -5,7 +5,9 @@ namespace Tributary.Privacy.SecureAggregation;
 /// <param name="text">The statement: a digest in hexadecimal digits.</param>
 public delegate byte[] SignStatement(string type, string text);
 
-/// <summary>Whether a signature is a site's over a statement. Whose key that is follows from the site's certificate, as its project's CA and the signed job have it, and never from the server.</summary>
+/// <summary>
+/// Whether a signature is a site's over a statement. Whose key that is follows from the site's certificate, as its project's CA and the signed job have it, and never from the server.
+/// </summary>
 /// <param name="site">The site's name in the roster.</param>
 /// <param name="type">The kind of statement.</param>
 /// <param name="text">The statement.</param>
