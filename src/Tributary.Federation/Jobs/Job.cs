@@ -29,13 +29,23 @@ public sealed record Job
     [JsonIgnore]
     public JobPrecision WholePrecision => Exchange == Exchange.Delta ? Precision with { Task = Precision.Whole } : Precision;
 
+    /// <summary>The precision of the job's last message to the sites.</summary>
+    [JsonIgnore]
+    public JobPrecision LastPrecision => Precision with { Task = Precision.Last ?? Precision.Task };
+
     /// <summary>What messages say: the weights themselves, or their change.</summary>
     public Exchange Exchange { get; init; } = Exchange.Delta;
 
     /// <summary>
-    /// How much a site keeps of what the precision lost of the change that it sent, to add it to the next: 1 for all of it, 0 for none. Downwards the shadow keeps all of it always.
+    /// How much a site keeps of what the precision lost of the change that it sent, to add it to the next: 1 for all of it, 0 for none.
     /// </summary>
     public double Feedback { get; init; } = 1;
+
+    /// <summary>
+    /// How much the server keeps of what the precision lost on the way to the sites, 0 to 1; null for all of it. Where messages carry little of a change the sites learn the same once more before it has
+    /// reached them, and then it is better to forget some of it than to have it twice.
+    /// </summary>
+    public double? TaskFeedback { get; init; }
 
     /// <summary>Whether there is something to keep: weights are sent whole each time, and lose nothing for good.</summary>
     [JsonIgnore]

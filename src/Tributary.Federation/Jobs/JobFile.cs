@@ -57,6 +57,7 @@ public sealed record JobFile
         TrainerOffer[] trainers = TrainerOffers.Read(map.Map("trainers"));
         var defaults = new Job { Name = string.Empty, Sites = [] };
         (string? workflow, JobBuffer? buffer) = JobFileRounds.ReadWorkflow(map, WorkflowNames, sites.Length);
+        (double? Task, double? Result) feedback = JobFileMessages.ReadFeedback(map);
         var job = new Job
         {
             Name = map.Text("name") ?? map.Missing("name", "a name for the job"),
@@ -66,7 +67,8 @@ public sealed record JobFile
             Rounds = (int)(map.Integer("rounds", 1, 100_000) ?? defaults.Rounds),
             Precision = JobFileMessages.ReadPrecision(map) ?? defaults.Precision,
             Exchange = map.Choice<Exchange>("exchange") ?? defaults.Exchange,
-            Feedback = JobFileMessages.ReadFeedback(map) ?? defaults.Feedback,
+            Feedback = feedback.Result ?? defaults.Feedback,
+            TaskFeedback = feedback.Task,
             Streaming = map.Choice<Streaming>("streaming") ?? defaults.Streaming,
             Seed = (ulong)(map.Integer("seed", 0, long.MaxValue) ?? (long)defaults.Seed),
             HeldOut = map.Number("held_out", 0, 1, inclusive: false) ?? defaults.HeldOut,

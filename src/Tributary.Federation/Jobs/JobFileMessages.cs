@@ -27,6 +27,7 @@ internal static class JobFileMessages
         string result = each.Choice("result", [.. PrecisionNames, JobPrecision.Adaptive, JobPrecision.Auto])
             ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("result", "the precision of messages from the sites"));
         string? first = each.Choice("first", PrecisionNames);
+        string? last = each.Choice("last", PrecisionNames);
         if (first is not null && JobPrecision.IsForChanges(first))
         {
             each.Wrong("first", $"'first' is {first}, which ruins a model that is sent whole; take one of {string.Join(", ", Whole)}");
@@ -40,7 +41,7 @@ internal static class JobFileMessages
         // Whoever knows the folder reads the file.
         _ = each.Text("sensitivity");
         each.RefuseOtherKeys();
-        return new JobPrecision(task, result, first, budget);
+        return new JobPrecision(task, result, first, budget, last);
     }
 
     /// <summary>The path of the measured sensitivities, as the file has it; null where it names none.</summary>
@@ -61,9 +62,23 @@ internal static class JobFileMessages
         return error is null && task is null && result is null ? null : new JobBudget { Task = task, Result = result, Error = error };
     }
 
-    public static double? ReadFeedback(YamlMap map)
+    /// <summary>How much is kept of what was lost, to the sites and from them; null where the file does not say.</summary>
+    public static (double? Task, double? Result) ReadFeedback(YamlMap map)
     {
-        switch (map.Text("feedback"))
+        if (!map.IsMap("feedback"))
+        {
+            return (null, ReadShare(map, "feedback"));
+        }
+
+        YamlMap each = map.Map("feedback")!;
+        (double? task, double? result) = (ReadShare(each, "task"), ReadShare(each, "result"));
+        each.RefuseOtherKeys();
+        return (task, result);
+    }
+
+    private static double? ReadShare(YamlMap map, string key)
+    {
+        switch (map.Text(key))
         {
             case null:
                 return null;
@@ -74,7 +89,7 @@ internal static class JobFileMessages
             case { } text when double.TryParse(text, NumberStyles.Float, CultureInfo.InvariantCulture, out double share) && share is >= 0 and <= 1:
                 return share;
             case { } text:
-                map.Wrong("feedback", $"'feedback' is '{text}', but should be true, false, or the share of what was lost that is kept, from 0 to 1");
+                map.Wrong(key, $"'{key}' is '{text}', but should be true, false, or the share of what was lost that is kept, from 0 to 1");
                 return null;
         }
     }
@@ -95,12 +110,12 @@ internal static class JobFileMessages
             }
         }
 
-        if (job.Precision.First is not null)
+        if ((job.Precision.First ?? job.Precision.Last) is not null)
         {
-            map.Wrong("precision", "'first' is of a job whose later messages are changes; take 'exchange: delta', or leave it out");
+            map.Wrong("precision", $"'{(job.Precision.First is null ? "last" : "first")}' is of a job whose later messages are changes; take 'exchange: delta', or leave it out");
         }
 
-        if (map.Keys.Contains("feedback") && job.Feedback > 0)
+        if (map.Keys.Contains("feedback") && (job.Feedback > 0 || job.TaskFeedback is not null))
         {
             map.Wrong("feedback", "'feedback' keeps what was lost of a change, and this job exchanges weights; take 'exchange: delta', or leave it out");
         }

@@ -11,7 +11,10 @@ namespace Tributary.Federation.Jobs;
 /// that can carry changes only.
 /// </param>
 /// <param name="Budget">What an adaptive precision is held to; null where none is adaptive.</param>
-public sealed record JobPrecision(string Task, string Result, string? First = null, JobBudget? Budget = null)
+/// <param name="Last">
+/// Of the last message to the sites, with which they measure the model that the job ends with: no later one brings what it loses. Null for <paramref name="Task"/>.
+/// </param>
+public sealed record JobPrecision(string Task, string Result, string? First = null, JobBudget? Budget = null, string? Last = null)
 {
     /// <summary>The name of a precision that is chosen for each tensor, anew for each message.</summary>
     public const string Adaptive = "adaptive";

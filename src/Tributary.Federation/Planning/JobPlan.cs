@@ -79,7 +79,8 @@ public sealed record JobPlan
         int drawn = Math.Clamp(job.Sample?.Of(sites) ?? sites, 1, sites);
         int optimizer = job.ServerOptimizer is null ? 0 : 2;
         long catchUp = isDelta ? new SafetensorsWriter(whole).Header.FileLength : 0;
-        var sizes = new Sizes(first.Header.FileLength, later, up, catchUp);
+        long last = isDelta ? LengthOf(job with { Precision = job.LastPrecision }, FilterPoint.TaskDataOut, trained) : later;
+        var sizes = new Sizes(first.Header.FileLength, later, last, up, catchUp);
         return new JobPlan
         {
             Parameters = model.ElementCount,
@@ -138,7 +139,7 @@ public sealed record JobPlan
             rounds.Add(steps.Take(round));
         }
 
-        steps.Send(job.Sites, returns: false);
+        steps.Send(job.Sites, returns: false, isLast: true);
         rounds.Add(steps.Take(training + 1));
         return rounds;
     }
@@ -169,7 +170,7 @@ public sealed record JobPlan
         return longest;
     }
 
-    private sealed record Sizes(long First, long Later, long Up, long Whole);
+    private sealed record Sizes(long First, long Later, long Last, long Up, long Whole);
 
     /// <summary>Counts step after step: who holds the base of the next message, and who has to fetch it.</summary>
     private sealed class Steps(Job job, Sizes sizes)
@@ -180,14 +181,14 @@ public sealed record JobPlan
         private long _up;
         private long _messages;
 
-        public void Send(IReadOnlyList<string> sites, bool returns)
+        public void Send(IReadOnlyList<string> sites, bool returns, bool isLast = false)
         {
             bool isChange = job.Exchange == Exchange.Delta && _sent > 0;
 
             // The base of the second message is the first one; that of later ones a plain file.
             long catchUp = isChange ? _sent == 1 ? sizes.First : sizes.Whole : 0;
             int late = sites.Except(_upToDate, StringComparer.Ordinal).Count();
-            _down += (sites.Count * (isChange ? sizes.Later : sizes.First)) + (late * catchUp);
+            _down += (sites.Count * (isChange ? (isLast ? sizes.Last : sizes.Later) : sizes.First)) + (late * catchUp);
             _up += returns ? sites.Count * sizes.Up : 0;
             _messages += sites.Count * (returns ? 2 : 1);
             _upToDate = sites;

@@ -120,7 +120,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         long start = Stopwatch.GetTimestamp();
         TracedOperation merge = _trace.BeginMerge(round);
         GrowingModel? model = null;
-        Do(round, Merging, () => model = new GrowingModel(weights(), _folder.Model(round)));
+        Do(round, Merging, () => model = new GrowingModel(Forgetting(before ?? _initial, weights()), _folder.Model(round)));
         _model = model;
         _broadcast.Newest = model;
         List<IDisposable> used = Interlocked.Exchange(ref _opened, []);
@@ -279,6 +279,21 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     /// The global model's floats are fp32 whatever the initial ones are, so that what a round changes is not rounded away by a 16-bit type.
     /// </summary>
     /// <remarks>The initial one is the caller's to close.</remarks>
+    /// <summary>The next model without that share of what the last message lost which the job does not keep.</summary>
+    /// <param name="sent">The model that the message was made of.</param>
+    /// <param name="next">The model that was made of its results.</param>
+    private TensorSource Forgetting(TensorSource sent, TensorSource next)
+    {
+        if (Job is not { Exchange: Exchange.Delta, TaskFeedback: { } kept and < 1 })
+        {
+            return next;
+        }
+
+        TensorSource shadow = TrainedTensors.Of(_broadcast.OpenLastShadow(_opened), Job.Train);
+        var lost = new DeltaSource(shadow, TrainedTensors.Of(new CastSource(sent, DType.F32), Job.Train));
+        return new AppliedDelta(next, new ScaledSource(lost, (float)(1 - kept)), isPartial: true);
+    }
+
     private GlobalModel OpenModel(int round)
     {
         if (round == 0)

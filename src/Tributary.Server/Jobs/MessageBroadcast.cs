@@ -4,6 +4,7 @@ using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
+using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
 using Tributary.Server.Storage;
@@ -27,6 +28,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     // Of a model itself, and of a change.
     private readonly FilterPipeline _whole = FilterPipeline.For(FilterPoint.TaskDataOut, job.WholePrecision);
     private readonly FilterPipeline _change = FilterPipeline.For(FilterPoint.TaskDataOut, job.Precision);
+    private readonly FilterPipeline _last = FilterPipeline.For(FilterPoint.TaskDataOut, job.LastPrecision);
 
     /// <summary>Whether sites may still fetch what a step offers.</summary>
     public Func<StepRow, bool> IsOpen { get; set; } = static _ => false;
@@ -58,9 +60,10 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
             TensorSource model = before is null
                 ? request.Model.Weights
                 : new DeltaSource(TrainedTensors.Of(request.Model.Weights, job.Train), TrainedTensors.Of(OpenShadow(before, sources), job.Train));
-            SafetensorsWriter plan = MessageFile.Plan((before is null ? _whole : _change).Apply(model));
+            (FilterPipeline encoder, JobPrecision precision) = before is null ? (_whole, job.WholePrecision) : IsLast(request) ? (_last, job.LastPrecision) : (_change, job.Precision);
+            SafetensorsWriter plan = MessageFile.Plan(encoder.Apply(model));
             var meaning = row?.Meaning ?? new MessageMeaning(
-                before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), before is null ? job.WholePrecision.Task : job.Precision.Task);
+                before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), precision.Task);
             IReadOnlyList<long> units = StreamingUnits.Ends(job.Streaming, plan);
             string path = folder.Message(request.Round, request.Step);
             GrowingModel? growing = Newest;
@@ -92,6 +95,12 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         ByteSource bytes = File.Exists(path) ? ByteSource.FromFile(path) : new PlannedMessage(MessageFile.Plan(_whole.Apply(initial)));
         return (new ServedObject(name, bytes), new BaseDocument(Routes.Object(job.Name, name), before.Meaning.ModelDigest(before.Digest)));
     }
+
+    /// <summary>What the sites hold after the last step; it and what it is read from are added to <paramref name="opened"/>.</summary>
+    public TensorSource OpenLastShadow(List<IDisposable> opened) => OpenShadow(journal.Steps(job.Name)[^1], opened);
+
+    // No later one corrects it: sites measure the model that the job ends with.
+    private bool IsLast(TaskRequest request) => request.Task == TaskNames.Evaluate && request.Round > job.Rounds;
 
     private static string Name(TaskRequest request) => $"round-{request.Round:D5}-{request.Step}";
 

@@ -39,6 +39,11 @@ public sealed record ConvergenceReport(
             }
 
             var regret = Regret.Of(own, reference);
+            if (!setting.IsJudged)
+            {
+                return new SettingResult(setting.Name, setting.Note, against, own, share, regret, null, []);
+            }
+
             var failures = new List<string>();
             if (setting.MeanRegretMax is { } meanMax ? regret.Mean > meanMax : regret.Upper > ConvergenceSpec.RegretMax)
             {
@@ -60,7 +65,7 @@ public sealed record ConvergenceReport(
 /// <summary>What a setting came to.</summary>
 /// <param name="Name">Its name.</param>
 /// <param name="Note">What is worth knowing of it.</param>
-/// <param name="Against">The setting that it is held against; null where it is not judged.</param>
+/// <param name="Against">The setting that it is held against; null for a reference.</param>
 /// <param name="Runs">Its runs, by seed.</param>
 /// <param name="ByteShare">Payload and meta as a share of the same messages as fp32 weights; null where nothing was sent.</param>
 /// <param name="Regret">How much less it learnt than what it is held against.</param>

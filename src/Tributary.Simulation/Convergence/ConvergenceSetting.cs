@@ -20,8 +20,11 @@ public sealed record ConvergenceSetting
     /// <summary>Whether one site has all sites' records.</summary>
     public bool IsPooled { get; init; }
 
-    /// <summary>The setting that its regret is measured against; null for one that is not judged.</summary>
+    /// <summary>The setting that its regret is measured against; null for one that is a reference itself.</summary>
     public string? Against { get; init; }
+
+    /// <summary>Whether it is held to something.</summary>
+    public bool IsJudged { get; init; } = true;
 
     /// <summary>The most bytes, as a share of those of the same messages as fp32 weights; null for any.</summary>
     public double? BytesMax { get; init; }

@@ -105,7 +105,7 @@ public sealed record ConvergenceSpec
     private static ConvergenceSetting ReadSetting(string name, YamlMap map, YamlMappingNode[] layers, string jobFile, string folder)
     {
         YamlMappingNode merged = layers.Aggregate(Merge);
-        string[] own = ["central", "pooled", "against", "bytes_max", "regret_max", "note"];
+        string[] own = ["central", "pooled", "against", "judged", "bytes_max", "regret_max", "note"];
         foreach (string key in own)
         {
             merged.Children.Remove(new YamlScalarNode(key));
@@ -124,6 +124,7 @@ public sealed record ConvergenceSpec
             IsCentral = isCentral,
             IsPooled = isCentral || map.Choice("pooled", ["true", "false"]) == "true",
             Against = map.Text("against"),
+            IsJudged = map.Choice("judged", ["true", "false"]) != "false",
             BytesMax = map.Number("bytes_max", 0, 100, inclusive: false) / 100,
             MeanRegretMax = map.Number("regret_max", 0, 100, inclusive: false) / 100,
         };

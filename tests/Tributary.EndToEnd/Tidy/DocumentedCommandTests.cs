@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Tributary.Cli.Commands;
 using Tributary.Federation.Jobs;
+using Tributary.Simulation.Convergence;
 using Tributary.TestKit;
 
 namespace Tributary.EndToEnd.Tidy;
@@ -28,8 +29,17 @@ public sealed partial class DocumentedCommandTests
 
     [Theory]
     [MemberData(nameof(JobFiles))]
-    public void Every_job_file_in_the_project_can_be_read(string path) =>
-        JobFile.Parse(File.ReadAllText(Path.Combine(Repository.Root, path)), path).Sites.ShouldNotBeEmpty();
+    public void Every_job_file_and_experiment_in_the_project_can_be_read(string path)
+    {
+        string text = File.ReadAllText(Path.Combine(Repository.Root, path));
+        if (text.Contains("\nsettings:", StringComparison.Ordinal))
+        {
+            ConvergenceSpec.Load(Path.Combine(Repository.Root, path)).Settings.ShouldNotBeEmpty();
+            return;
+        }
+
+        JobFile.Parse(text, path).Sites.ShouldNotBeEmpty();
+    }
 
     [Theory]
     [MemberData(nameof(Documents))]

@@ -26,7 +26,9 @@ public sealed class JobFileMessagesTests
     {
         Read("rounds: 1").KeepsResiduals.ShouldBeTrue();
         Read("feedback: false").KeepsResiduals.ShouldBeFalse();
-        Read("feedback: 0.9").Feedback.ShouldBe(0.9);
+        (Read("feedback: 0.9").Feedback, Read("feedback: 0.9").TaskFeedback).ShouldBe((0.9, null));
+        Job both = Read("feedback: { task: 0.5, result: 0.9 }");
+        (both.Feedback, both.TaskFeedback).ShouldBe((0.9, 0.5));
         Read("exchange: weights").KeepsResiduals.ShouldBeFalse();
     }
 

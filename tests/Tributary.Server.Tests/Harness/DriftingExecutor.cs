@@ -14,6 +14,9 @@ internal sealed class DriftingExecutor(int site) : Executor
     /// <summary>By round the change that it returned last.</summary>
     public ConcurrentDictionary<int, MemorySource> Changes { get; } = new();
 
+    /// <summary>The values of the model's last tensor as it returned them last.</summary>
+    public float[] Trained { get; private set; } = [];
+
     /// <summary>Awaited before the work is done.</summary>
     public Func<TaskData, CancellationToken, Task> Before { get; init; } = static (_, _) => Task.CompletedTask;
 
@@ -29,6 +32,8 @@ internal sealed class DriftingExecutor(int site) : Executor
         int seed = ++_seed;
         var change = new MemorySource([.. task.Model.Manifest.Select(entry => MemorySource.Gaussian(entry.Spec.Name, DType.F32, [.. entry.Spec.Shape], seed, 0.01f))]);
         Changes[task.Round] = change;
-        return new TaskResult(new AppliedDelta(task.Model, change), 1, metrics);
+        var trained = new AppliedDelta(task.Model, change);
+        Trained = trained.ReadFloats(trained.Manifest[^1].Spec.Name);
+        return new TaskResult(trained, 1, metrics);
     }
 }

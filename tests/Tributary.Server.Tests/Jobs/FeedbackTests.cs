@@ -172,6 +172,23 @@ public sealed class FeedbackTests
         }
     }
 
+    [Theory]
+    [InlineData(null, false)]
+    [InlineData(0.5, false)]
+    [InlineData(0.0, true)]
+    public async Task A_server_that_keeps_nothing_of_what_was_lost_on_the_way_goes_on_from_what_the_site_trained(double? kept, bool isTheSites)
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        var executor = new DriftingExecutor(1);
+        await using RunningAgent a = server.Agent("a", executor);
+        JobRecord record = await server.Run(Coarse with { Precision = new JobPrecision("int2", "fp32"), TaskFeedback = kept }, initial).Job;
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
+        float[] global = last.ReadFloats(initial.Manifest[^1].Spec.Name);
+        double apart = global.Zip(executor.Trained, (one, other) => Math.Abs((double)one - other)).Max();
+        (apart < 1e-6).ShouldBe(isTheSites, $"{apart}");
+    }
+
     [Fact]
     public async Task Without_feedback_nothing_is_kept()
     {

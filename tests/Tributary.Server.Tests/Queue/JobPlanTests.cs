@@ -50,6 +50,27 @@ public sealed class JobPlanTests
     }
 
     [Theory]
+    [InlineData("fedavg")]
+    [InlineData("cyclic")]
+    public async Task The_first_and_the_last_message_have_the_precision_that_was_asked_for_them(string workflow)
+    {
+        using MemorySource initial = Models.Gaussian();
+        await using TestServer server = await TestServer.StartAsync();
+        Job job = Models.Job("demo", "a", "b") with { Workflow = workflow, Precision = new JobPrecision("topk", "topk", First: "int8", Last: "int1") };
+        JobPlan plan = JobPlan.Of(job, initial.Manifest);
+        await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
+        await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
+        JobRecord record = await server.Server.RunJobAsync(job, initial, static _ => { }, Cancel);
+        foreach (RoundPlan round in plan.Rounds)
+        {
+            ResultRowSum(record, round.Round, MetricNames.BytesDown).ShouldBe(round.Down, $"down in round {round.Round}");
+        }
+
+        (record.Steps[0].Meaning.Precision, record.Steps[1].Meaning.Precision, record.Steps[^1].Meaning.Precision).ShouldBe(("int8", "topk", "int1"));
+        record.Steps[^1].Length.ShouldBeGreaterThan(3 * record.Steps[^2].Length);
+    }
+
+    [Theory]
     [InlineData(0.01)]
     [InlineData(0.07)]
     public async Task Messages_within_a_budget_are_no_longer_than_was_foreseen(double budget)
