@@ -1,4 +1,6 @@
+using System.Buffers.Binary;
 using System.Runtime.InteropServices;
+using Tributary.Privacy.Noise;
 using Tributary.Privacy.Rings;
 using Tributary.Privacy.SecureAggregation;
 using Tributary.Privacy.Tests.Noise;
@@ -63,6 +65,30 @@ public sealed class MaskTests
         ShouldLookUniform(second, first, federation.Round.Ring, 7);
     }
 
+    [Fact]
+    public void Masks_are_the_same_bytes_in_every_version_or_sites_that_upgrade_one_by_one_add_up_noise()
+    {
+        // RFC 5903's keys, then HKDF by Python's hmac and AES-256-ECB of the counters 0 and 1 by OpenSSL's command.
+        byte[] stream = Convert.FromHexString("f1cc5fe98017390943af4d1e7fec4fa7633d6e7a2cd0f89565ce9533ce1ff492");
+        AggregationRound round = SecureRound.RoundOf(3);
+        Convert.ToHexStringLower(round.Digest).ShouldBe("dfcb2edaec695f8c5585ccb229acd8702a89195de821a9d1f86ca757cec9d02b");
+        using var one = AgreementKey.FromSecret(Convert.FromHexString("C88F01F510D9AC3F70A292DAA2316DE544E9AAB8AFE84049C62A9C57862D1433"));
+        using var other = AgreementKey.FromSecret(Convert.FromHexString("C6EF9C5D78AE012A011164ACB397CE2088685D8F06BF9BE0B283AB46476BEE53"));
+        NoiseKey seed = one.PairSeed(round, other.PublicKey, "h-clinic-1", "a-clinic-0");
+        Convert.ToHexStringLower(seed.Bytes).ShouldBe("b473973e900be4f8c1a960d000d328c7b06d3ae053d4b61d6135aa20c3abe114");
+        uint[] Masked(int bits, string site, string neighbour)
+        {
+            using TensorSource zeros = Source(32 / (bits / 8), _ => 0);
+            using TensorSource masked = new MaskedSource(zeros, new RingGrid(1, bits, 3), [MaskTerm.OfPair(seed, site, neighbour)]);
+            return SecureRound.Read(masked);
+        }
+
+        Masked(8, "a-clinic-0", "h-clinic-1").ShouldBe(stream.Select(value => (uint)value));
+        Masked(8, "h-clinic-1", "a-clinic-0").ShouldBe(stream.Select(value => (uint)(256 - value) & 0xFF));
+        Masked(16, "a-clinic-0", "h-clinic-1").ShouldBe(stream.Chunk(2).Select(value => (uint)BinaryPrimitives.ReadUInt16LittleEndian(value)));
+        Masked(32, "a-clinic-0", "h-clinic-1").ShouldBe(stream.Chunk(4).Select(value => BinaryPrimitives.ReadUInt32LittleEndian(value)));
+    }
+
     [Theory]
     [InlineData(3)]
     [InlineData(12)]
@@ -92,11 +118,12 @@ public sealed class MaskTests
     }
 
     [Fact]
-    public void Summing_many_sites_takes_no_more_memory_than_a_few_and_gives_it_back()
+    public void Summing_64_sites_takes_a_strip_of_each_at_a_time_and_no_more_memory_than_a_few()
     {
         var grid = new RingGrid(1, 8, 64);
         using TensorSource integers = Source(Tile.ElementsMax, i => (uint)i & grid.Mask);
-        TensorSource[] masked = [.. Enumerable.Range(0, 64).Select(site => new MaskedSource(integers, grid, [new MaskTerm(Keys.Fixed((byte)site), Subtract: false)]))];
+        using var strips = new LongestStrip(integers);
+        TensorSource[] masked = [.. Enumerable.Range(0, 64).Select(site => new MaskedSource(strips, grid, [new MaskTerm(Keys.Fixed((byte)site), Subtract: false)]))];
         using TensorSource sum = new RingSumSource(masked, grid, [.. Enumerable.Range(0, 64).Select(site => new MaskTerm(Keys.Fixed((byte)site), Subtract: true))]);
         byte[] tile = new byte[sum.Manifest[0].TileBytes(0)];
         sum.Read(new Tile(0, 0), 0, tile);
@@ -105,7 +132,8 @@ public sealed class MaskTests
         long before = GC.GetAllocatedBytesForCurrentThread();
         sum.Read(new Tile(0, 0), 0, tile);
 
-        // Ciphers are objects of the runtime: nothing as large as even one site's tile.
+        // A site's tile is 4 MiB, 64 are 256; what is allocated are ciphers' objects.
+        strips.Bytes.ShouldBeLessThanOrEqualTo(256 << 10);
         (GC.GetAllocatedBytesForCurrentThread() - before).ShouldBeLessThan(4L << 20);
     }
 
@@ -124,6 +152,19 @@ public sealed class MaskTests
     {
         uint[] values = [.. Enumerable.Range(0, count).Select(element)];
         return new MemorySource((new TensorSpec("w", DType.U32, new TensorShape(count)), MemoryMarshal.AsBytes(values.AsSpan()).ToArray()));
+    }
+
+    private sealed class LongestStrip(TensorSource source) : TensorSource
+    {
+        public int Bytes { get; private set; }
+
+        public override TensorManifest Manifest => source.Manifest;
+
+        public override void Read(Tile tile, int offset, Span<byte> destination)
+        {
+            Bytes = Math.Max(Bytes, destination.Length);
+            source.Read(tile, offset, destination);
+        }
     }
 
     /// <summary>Chi-square over values, over neighbouring values and over the wire's bytes; autocorrelation; correlation with what is under it. Each in standard deviations.</summary>

@@ -49,6 +49,19 @@ public sealed class SiteRefusalTests
     }
 
     [Fact]
+    public void A_list_of_enough_sites_in_which_its_own_neighbours_are_left_out()
+    {
+        // With few neighbours that are honest, colluding ones would hold enough shares.
+        AggregationRound round = SecureRound.RoundOf(80);
+        using var honest = new SecureRound(round, new QuickKeys());
+        string victim = round.Roster[7];
+        string[] left = [.. round.Graph.Neighbours(victim).Take(round.Roster.Count - round.Threshold)];
+        KeyAdvertisement[] keys = [.. Keys(honest).Where(site => !left.Contains(site.Site))];
+        keys.Length.ShouldBe(round.Threshold);
+        Should.Throw<BelowThresholdException>(() => honest.Sites[victim].Share(keys)).Message.ShouldContain($"hold shares of '{victim}'");
+    }
+
+    [Fact]
     public void Shares_that_are_missing_changed_or_anothers()
     {
         using SecureRound honest = Begin();
