@@ -16,18 +16,23 @@ internal static class ConvergenceTable
         {
             string interval = setting.Regret is { } regret ? $"{Percent(regret.Mean - regret.HalfWidth)} to {Percent(regret.Upper)}" : string.Empty;
             table.AddRow(
-                new Text(setting.Name),
-                new Text(setting.ByteShare is { } share ? Percent(share) : "–"),
-                new Text(Loss(setting.Runs.Average(run => run.Start))),
-                new Text(Loss(setting.Runs.Average(run => run.Best))),
-                new Text(setting.Regret is { } mean ? Percent(mean.Mean) : string.Empty),
-                new Text(interval),
-                new Text(setting.Against ?? string.Empty),
-                new Text(setting.Passes switch { true => "holds", false => string.Join("; ", setting.Failures), null => string.Empty }));
+                Markup.Escape(setting.Name),
+                setting.ByteShare is { } share ? Percent(share) : "–",
+                Loss(setting.Runs.Average(run => run.Start)),
+                Loss(setting.Runs.Average(run => run.Best)),
+                setting.Regret is { } mean ? Percent(mean.Mean) : string.Empty,
+                interval,
+                Markup.Escape(setting.Against ?? string.Empty),
+                setting.Passes switch { true => "holds", false => "does not hold", null => string.Empty });
         }
 
         Consoles.Out.Write(table);
         Console.Out.WriteLine($"{report.Seeds.Count} seeds, {report.Settings[0].Runs[0].Losses.Count - 1} rounds, {report.Model}. Losses are means over the seeds; regret is 0 % as good as what it is held against, 100 % nothing learnt.");
+        foreach (SettingResult setting in report.Settings.Where(setting => setting.Passes == false))
+        {
+            Console.Out.WriteLine($"'{setting.Name}' does not hold: {string.Join("; ", setting.Failures)}");
+        }
+
         Console.Out.WriteLine($"report     {Path.Combine(folder, ConvergencePage.FileName)}");
     }
 
