@@ -12,6 +12,7 @@ namespace Tributary.Privacy.SecureAggregation;
 /// collude with the server and up to a tenth drop out:
 /// some site's colluding neighbours are enough to put its secrets together (2^-40); colluding and dropped sites split the others (2^-40); some site's secrets cannot be put together by those that
 /// stay (2^-30). The first and last are tails of hypergeometric distributions, the second a run of k/2 sites in the ring that are all gone; each is summed over all sites, in exact integers.
+/// A server that chooses who is said to have dropped out is not in the second of these: docs/PRIVACY.md says what it can do beyond <see cref="EveryoneMax"/> sites.
 /// </remarks>
 public sealed class NeighbourGraph
 {
