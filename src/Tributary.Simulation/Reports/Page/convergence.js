@@ -25,8 +25,6 @@ function curvesOption() {
   return option;
 }
 
-const percent = share => (100 * share).toFixed(2) + ' %';
-
 function costOption() {
   const judged = settings.map((setting, at) => ({ ...setting, at })).filter(setting => setting.regret && setting.byteShare);
   const text = { color: css('--soft'), fontFamily: 'inherit', fontSize: 12 };
