@@ -32,6 +32,7 @@ public static class ConvergencePage
         "style" => PageAssets.Read("theme.css") + PageTemplate.Resource("report.css"),
         "facts" => Facts(report).Markup,
         "settings" => Table(report).Markup,
+        "failures" => Html.Join(report.Settings.Where(setting => setting.Passes == false).Select(setting => Html.From($"<p>{setting.Name} does not hold: {string.Join("; ", setting.Failures)}.</p>"))).Markup,
         "data" => JsonSerializer.Serialize(report, JsonSerializerOptions.Web),
         "echarts" => PageAssets.ECharts(),
         "script" => string.Join('\n', [.. Scripts.Select(PageAssets.Read), PageTemplate.Resource("convergence.js")]),
@@ -55,7 +56,6 @@ public static class ConvergencePage
         {Html.Join(report.Settings.Select(Row))}
         </tbody>
         </table>
-        {Html.Join(report.Settings.Where(setting => setting.Passes == false).Select(setting => Html.From($"<p>{setting.Name} does not hold: {string.Join("; ", setting.Failures)}.</p>")))}
         """);
 
     private static Html Row(SettingResult setting) => Html.From($"""

@@ -43,7 +43,7 @@ function costOption() {
         ]);
       },
     },
-    xAxis: { type: 'log', name: '% of fp32', nameLocation: 'middle', nameGap: 28, min: 'dataMin', ...axis },
+    xAxis: { type: 'log', name: '% of fp32', nameLocation: 'middle', nameGap: 28, min: value => 10 ** Math.floor(Math.log10(value.min)), max: 100, ...axis },
     yAxis: { type: 'value', name: '%', ...axis },
     series: [
       {
