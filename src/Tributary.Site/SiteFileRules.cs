@@ -11,7 +11,8 @@ internal static class SiteFileRules
 {
     private const string Manual = "manual";
 
-    private static readonly string[] PrecisionNames = [.. Precision.All.Select(codec => codec.Name)];
+    // A job may exchange weights, and those for changes only would ruin them.
+    private static readonly string[] PrecisionNames = [.. Precision.All.Where(codec => !codec.IsForChanges).Select(codec => codec.Name)];
 
     public static SiteRules ReadRules(YamlMap map, TimeProvider time) => new()
     {

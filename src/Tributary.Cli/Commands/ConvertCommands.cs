@@ -25,6 +25,11 @@ internal static class ConvertCommands
         command.SetAction((parsed, cancellationToken) => Failures.GuardAsync(parsed, () =>
         {
             Codec codec = Precision.TryParse(parsed.GetRequiredValue(PrecisionName), out Codec? found) ? found : throw new UsageException($"--precision is '{parsed.GetValue(PrecisionName)}', but should be one of {PrecisionName.Description}");
+            if (codec.IsForChanges)
+            {
+                throw new UsageException($"--precision is {codec.Name}, which is for changes whose sender keeps what is lost; a model would be ruined by it. Take one of {string.Join(", ", Precision.All.Where(other => !other.IsForChanges).Select(other => other.Name))}");
+            }
+
             QuantizedLayout layout = parsed.GetRequiredValue(Layout) switch
             {
                 "tributary" => QuantizedLayout.Tributary,

@@ -32,6 +32,7 @@ public static class ConvergencePage
         "style" => PageAssets.Read("theme.css") + PageTemplate.Resource("report.css"),
         "facts" => Facts(report).Markup,
         "settings" => Table(report).Markup,
+        "failures" => Html.Join(report.Settings.Where(setting => setting.Passes == false).Select(setting => Html.From($"<p>{setting.Name} does not hold: {string.Join("; ", setting.Failures)}.</p>"))).Markup,
         "data" => JsonSerializer.Serialize(report, JsonSerializerOptions.Web),
         "echarts" => PageAssets.ECharts(),
         "script" => string.Join('\n', [.. Scripts.Select(PageAssets.Read), PageTemplate.Resource("convergence.js")]),
@@ -50,7 +51,7 @@ public static class ConvergencePage
         <table>
         <caption id="settings-caption"><span>Means over {report.Seeds.Count} seeds</span></caption>
         <thead><tr><th scope="col">Setting</th><th scope="col">Bytes of fp32</th><th scope="col">First loss</th><th scope="col">Lowest loss</th>
-        <th scope="col">Regret</th><th scope="col">95 % interval</th><th scope="col">Against</th><th scope="col">Held to</th></tr></thead>
+        <th scope="col">Regret</th><th scope="col">95 % interval</th><th scope="col">Against</th><th scope="col">What it is held to</th></tr></thead>
         <tbody>
         {Html.Join(report.Settings.Select(Row))}
         </tbody>
@@ -61,9 +62,11 @@ public static class ConvergencePage
         <tr><th scope="row">{setting.Name}</th>
         <td>{(setting.ByteShare is { } share ? Figures.Percent(share) : Figures.None)}</td>
         <td>{Figures.Loss(setting.Runs.Average(run => run.Start))}</td><td>{Figures.Loss(setting.Runs.Average(run => run.Best))}</td>
-        <td>{(setting.Regret is { } regret ? Figures.Percent(regret.Mean) : Figures.None)}</td>
-        <td>{(setting.Regret is { } interval ? $"{Figures.Percent(interval.Mean - interval.HalfWidth)} to {Figures.Percent(interval.Upper)}" : Figures.None)}</td>
+        <td>{(setting.Regret is { } regret ? Percent(regret.Mean) : Figures.None)}</td>
+        <td>{(setting.Regret is { } interval ? $"{Percent(interval.Mean - interval.HalfWidth)} to {Percent(interval.Upper)}" : Figures.None)}</td>
         <td>{setting.Against ?? Figures.None}</td>
-        <td>{setting.Passes switch { true => "holds", false => string.Join("; ", setting.Failures), null => "not judged" }}</td></tr>
+        <td>{setting.Passes switch { true => "holds", false => "does not hold", null => "not judged" }}</td></tr>
         """);
+
+    private static string Percent(double share) => Figures.Percent(share).Replace('-', '−');
 }

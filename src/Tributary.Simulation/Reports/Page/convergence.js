@@ -25,8 +25,6 @@ function curvesOption() {
   return option;
 }
 
-const percent = share => (100 * share).toFixed(2) + ' %';
-
 function costOption() {
   const judged = settings.map((setting, at) => ({ ...setting, at })).filter(setting => setting.regret && setting.byteShare);
   const text = { color: css('--soft'), fontFamily: 'inherit', fontSize: 12 };
@@ -45,7 +43,7 @@ function costOption() {
         ]);
       },
     },
-    xAxis: { type: 'log', name: '% of fp32', nameLocation: 'middle', nameGap: 28, min: 'dataMin', ...axis },
+    xAxis: { type: 'log', name: '% of fp32', nameLocation: 'middle', nameGap: 28, min: value => 10 ** Math.floor(Math.log10(value.min)), max: 100, ...axis },
     yAxis: { type: 'value', name: '%', ...axis },
     series: [
       {
