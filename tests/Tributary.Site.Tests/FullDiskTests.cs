@@ -84,7 +84,7 @@ public sealed class FullDiskTests : IDisposable
             return Task.FromResult(ScriptedExecutor.Same(task));
         });
         await using RunningAgent agent = Agent(server, executor);
-        Job job = Job(Exchange.Delta) with { Rounds = 2, Precision = new JobPrecision("int8", "int8") };
+        Job job = Job(Exchange.Delta) with { Rounds = 2, Precision = new JobPrecision("int8", "int8"), Feedback = 0 };
         JobFailedException failed = await Should.ThrowAsync<JobFailedException>(server.Run(job).Job);
         failed.Message.ShouldStartWith($"round 2 (train): site 'a' failed: {Path.Combine(Folder, "held")}: the disk is full: sha256-");
         failed.Message.ShouldContain("needs 8388");
@@ -92,6 +92,25 @@ public sealed class FullDiskTests : IDisposable
         Partials().ShouldBeEmpty();
         Disk.MakeRoom();
         await server.Run(job).Job;
+    }
+
+    [Fact]
+    public async Task A_residual_that_there_is_no_room_for_is_told_with_the_bytes_and_nothing_half_is_left()
+    {
+        await using TestServer server = await TestServer.StartAsync(initial: Model(1 << 20));
+        var executor = new ScriptedExecutor((task, _, _) =>
+        {
+            // Room for the result, which is a quarter of the model, and not for what it lacks.
+            Disk.Fill(leftBytes: 3 * MiB);
+            return Task.FromResult(ScriptedExecutor.Same(task));
+        });
+        await using RunningAgent agent = Agent(server, executor);
+        Job job = Job(Exchange.Delta) with { Rounds = 1, Precision = new JobPrecision("int8", "int8") };
+        JobFailedException failed = await Should.ThrowAsync<JobFailedException>(server.Run(job).Job);
+        failed.Message.ShouldStartWith($"round 1 (train): site 'a' failed: {Path.Combine(Folder, "residuals", job.Name)}: the disk is full: ");
+        failed.Message.ShouldContain("needs 4194");
+        Directory.GetFiles(Path.Combine(Folder, "residuals"), "*", SearchOption.AllDirectories).ShouldBeEmpty();
+        Partials().ShouldBeEmpty();
     }
 
     public void Dispose() => _disk?.Dispose();

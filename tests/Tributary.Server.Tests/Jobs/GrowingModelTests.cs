@@ -65,7 +65,8 @@ public sealed class GrowingModelTests : IDisposable
     [InlineData(Exchange.Weights, "fp32")]
     public async Task A_server_killed_within_a_merge_or_right_behind_it_sends_the_same_messages_when_it_goes_on(Exchange exchange, string precision)
     {
-        Job job = Models.Job("killed", "a", "b") with { Rounds = 2, Exchange = exchange, Precision = new JobPrecision(precision, precision) };
+        // The server goes on with other sites, which have no residuals; with them what they send would be something else.
+        Job job = Models.Job("killed", "a", "b") with { Rounds = 2, Exchange = exchange, Precision = new JobPrecision(precision, precision), Feedback = 0 };
         (string[] Messages, byte[] Model) undisturbed = await GoOnAsync(job, _folder["undisturbed"]);
 
         await using (TestServer server = await TestServer.StartAsync())
