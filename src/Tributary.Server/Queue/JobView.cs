@@ -15,7 +15,9 @@ internal sealed class JobView(TributaryServer server, JobQueue queue)
     {
         IReadOnlyList<ModelRow> models = server.Journal.Models(job.Name);
         IReadOnlyList<ResultRow> results = server.Journal.Results(job.Name);
-        JobProgress? progress = queue.ProgressOf(job.Name);
+
+        // An ended job's run is put away a moment later; its sites do nothing for it any more.
+        JobProgress? progress = job.HasEnded ? null : queue.ProgressOf(job.Name);
         int? best = models.Any(model => model.Loss is not null) ? JobRun.Best(models) : null;
         return new JobDocument(
             LineOf(job, models), job.Digest, job.Run, job.Started, job.Ended, job.Statement.Model, progress?.Doing,
@@ -33,7 +35,7 @@ internal sealed class JobView(TributaryServer server, JobQueue queue)
             _ => null,
         };
         int saved = models.Count == 0 ? 0 : models[^1].Round;
-        int round = Math.Clamp(queue.ProgressOf(job.Name)?.Round ?? saved, saved, job.Job.Rounds);
+        int round = Math.Clamp((job.HasEnded ? null : queue.ProgressOf(job.Name))?.Round ?? saved, saved, job.Job.Rounds);
         return new JobLineDocument(
             job.Name, job.State, reason, job.Submitter, job.Submitted, job.Job.Workflow, job.Job.Sites.Count, round, job.Job.Rounds,
             models.LastOrDefault(model => model.Loss is not null)?.Loss);
