@@ -12,7 +12,7 @@ internal sealed class ResultPace(TimeProvider time)
     private const double OfWork = 0.1;
     private const double OfDeadline = 0.5;
 
-    // Finer than this nothing was gained in docs/QUANTIZATION.md's tables.
+    // As many bytes as int8 takes.
     private const double ShareMax = 0.25;
 
     private double? _bytesPerSecond;

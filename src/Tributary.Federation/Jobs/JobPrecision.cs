@@ -33,7 +33,7 @@ public sealed record JobPrecision(string Task, string Result, string? First = nu
 /// <summary>What the messages of an adaptive precision are held to: bytes, or what they may lose.</summary>
 public sealed record JobBudget
 {
-    /// <summary>The budget of a message of changes where the job file does not say: above it nothing was gained in docs/QUANTIZATION.md's tables.</summary>
+    /// <summary>The budget of a message of changes where the job file does not say: as many bytes as int2 takes.</summary>
     public const double Usual = 0.07;
 
     /// <summary>The most bytes of a change to the sites, payload and meta, as a share of the model's in fp32; null for <see cref="Usual"/>.</summary>
