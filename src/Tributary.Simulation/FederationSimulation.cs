@@ -75,6 +75,11 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException(reason);
         }
 
+        if (options.File.Job.RefusePrecision() is { } ruinous)
+        {
+            throw new UsageException(ruinous);
+        }
+
         SimulatedSites sites = SimulatedSites.Of(options);
         options = options with { File = sites.JobFile };
         ExchangedModel? model = null;

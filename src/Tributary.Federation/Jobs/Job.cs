@@ -33,6 +33,11 @@ public sealed record Job
     [JsonIgnore]
     public JobPrecision LastPrecision => Precision with { Task = Precision.Last ?? Precision.Task };
 
+    /// <summary>Why its precisions do not go with what it exchanges; null where they do.</summary>
+    public string? RefusePrecision() => Exchange == Exchange.Weights && (JobPrecision.IsForChanges(Precision.Task) || JobPrecision.IsForChanges(Precision.Result))
+        ? $"'precision' is {(JobPrecision.IsForChanges(Precision.Task) ? Precision.Task : Precision.Result)}, which ruins a model that is sent whole; exchange changes (delta), or take a finer one"
+        : null;
+
     /// <summary>What messages say: the weights themselves, or their change.</summary>
     public Exchange Exchange { get; init; } = Exchange.Delta;
 

@@ -36,6 +36,11 @@ internal static class Submittable
             return $"This server has no workflow '{job.Workflow}'; it has {string.Join(", ", Controllers.Names)}.";
         }
 
+        if (job.RefusePrecision() is { } ruinous)
+        {
+            return ruinous;
+        }
+
         if (!ObjectDigest.IsWellFormed(statement.Model.Digest) || statement.Model.Length < 1)
         {
             return "The statement names no model by a digest and a length above zero.";
