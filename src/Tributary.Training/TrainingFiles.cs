@@ -21,7 +21,7 @@ public sealed record TrainingFiles
     /// <summary>The steps from one checkpoint to the next, at least 1.</summary>
     public int CheckpointEvery { get; init; } = 1;
 
-    /// <summary>SCAFFOLD's control variates; null where gradients are not corrected. Not together with a checkpoint.</summary>
+    /// <summary>SCAFFOLD's control variates; null where gradients are not corrected. Not together with a checkpoint, nor in a private training.</summary>
     public ControlVariate? Control { get; init; }
 }
 

@@ -56,6 +56,9 @@ public sealed record TrainingOptions
     /// <summary>When to end early; null for never. Default null.</summary>
     public EarlyStop? EarlyStop { get; init; }
 
+    /// <summary>What makes the training differentially private; null for an ordinary one. Not together with an early stop. Default null.</summary>
+    public PrivateTraining? Private { get; init; }
+
     /// <summary>How slowly the mean of the gradients follows; at least 0, below 1. Default 0.9.</summary>
     public double Beta1 { get; init; } = 0.9;
 
@@ -108,6 +111,7 @@ public sealed record TrainingOptions
         Require(
             EarlyStop is null or { Every: >= 1, Patience: >= 1 },
             $"EarlyStop is every {EarlyStop?.Every} steps with patience {EarlyStop?.Patience}; both must be at least 1");
+        errors.AddRange(Private?.Errors(this) ?? []);
         Require(Beta1 is >= 0 and < 1, $"Beta1 is {Beta1}; it must be at least 0 and below 1");
         Require(Beta2 is >= 0 and < 1, $"Beta2 is {Beta2}; it must be at least 0 and below 1");
         Require(Epsilon > 0 && double.IsFinite(Epsilon), $"Epsilon is {Epsilon}; it must be above 0");

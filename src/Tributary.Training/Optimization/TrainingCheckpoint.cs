@@ -9,7 +9,8 @@ namespace Tributary.Training.Optimization;
 
 /// <summary>
 /// A training that goes on where it was when its process ended. The file holds all that the next step depends on: weights, the optimizer's
-/// state, totals, and the best model where there is an early stop. The order of the records and dropout follow from the seed and the step.
+/// state, totals, and the best model where there is an early stop. The order of the records and dropout follow from the seed and the step, a
+/// private training's draws and noise from its randomness and the step.
 /// </summary>
 internal sealed class TrainingCheckpoint
 {
@@ -84,7 +85,15 @@ internal sealed class TrainingCheckpoint
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         string held = options.EarlyStop is { } rule ? $"{rule.Every} {rule.Patience} {rule.HeldOut.Count} {rule.HeldOut.TokenCount}" : string.Empty;
-        hash.AppendData(Encoding.UTF8.GetBytes($"{options with { Threads = 1, EarlyStop = null }} {dataset.Count} {dataset.TokenCount} {held}"));
+        hash.AppendData(Encoding.UTF8.GetBytes($"{options with { Threads = 1, EarlyStop = null, Private = null }} {dataset.Count} {dataset.TokenCount} {held}"));
+        if (options.Private is { } training)
+        {
+            // The first step's draws stand for the randomness: with another's, what comes after would not belong to what was done.
+            double[] draws = new double[dataset.Count];
+            training.Randomness.Uniform(0, draws);
+            hash.AppendData(MemoryMarshal.AsBytes<double>([training.ClipNorm, training.NoiseMultiplier, training.SamplingRate, .. draws]));
+        }
+
         foreach (LlamaTensor tensor in model.Trained.All)
         {
             for (long begin = 0; begin < tensor.Buffer.Length; begin += Tile.ElementsMax)

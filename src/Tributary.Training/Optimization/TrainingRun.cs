@@ -7,45 +7,28 @@ namespace Tributary.Training.Optimization;
 internal sealed class TrainingRun : IDisposable
 {
     private readonly TrainableModel _model;
-    private readonly InstructionDataset _dataset;
     private readonly TrainingOptions _options;
     private readonly TrainingFiles _files;
-    private readonly int _stepSize;
-    private readonly int _epochSteps;
     private readonly int _stepsMax;
     private readonly Workers _workers;
-    private readonly LlamaPass _pass;
-    private readonly ParameterSet _gradients;
+    private readonly StepGradients _gradients;
     private readonly ParameterSet _trained;
-    private readonly ParameterSet _trainedGradients;
     private readonly AdamW _optimizer;
     private readonly ProximalTerm? _proximal;
     private readonly GradientCorrection? _correction;
     private readonly BestModel? _best;
     private readonly TrainingCheckpoint? _checkpoint;
-    private readonly TokenBatch _batch;
-    private readonly SplitMix64 _random;
-    private readonly int[] _order;
     private TrainingTotals _totals;
 
     /// <summary>Allocates all that every step needs.</summary>
     public TrainingRun(TrainableModel model, InstructionDataset dataset, TrainingOptions options, TrainingFiles files)
     {
-        (_model, _dataset, _options, _files) = (model, dataset, options, files);
-        int batchSize = Math.Min(options.BatchSize, dataset.Count);
-        _stepSize = (int)Math.Min((long)batchSize * options.GradientAccumulation, dataset.Count);
-        _epochSteps = (dataset.Count + _stepSize - 1) / _stepSize;
-        _stepsMax = (int)Math.Min(options.StepsMax ?? int.MaxValue, (long)_epochSteps * options.Epochs);
-        int rowsMax = dataset.RowsMax(batchSize);
+        (_model, _options, _files) = (model, options, files);
         _workers = new Workers(options.Threads);
-        _pass = new LlamaPass(model, rowsMax, dataset.SequenceLength, forTraining: true, _workers);
-        _gradients = model.NewGradients();
+        _gradients = StepGradients.Create(model, dataset, options, _workers);
+        _stepsMax = (int)Math.Min(options.StepsMax ?? int.MaxValue, _gradients.Steps);
         _trained = options.IsFrozen is { } isFrozen ? ParameterSet.Of(model.Trained, name => !isFrozen(name)) : model.Trained;
-        _trainedGradients = options.IsFrozen is { } without ? ParameterSet.Of(_gradients, name => !without(name)) : _gradients;
         _optimizer = new AdamW(_trained, options);
-        _batch = new TokenBatch(batchSize, rowsMax);
-        _random = new SplitMix64(options.Seed);
-        _order = [.. Enumerable.Range(0, dataset.Count)];
         _proximal = options.ProximalMu > 0 ? new ProximalTerm(_trained, options.ProximalMu) : null;
         _correction = files.Control is { } control ? new GradientCorrection(_trained, control) : null;
         _best = options.EarlyStop is { } rule ? new BestModel(rule, model, options.Threads) : null;
@@ -59,10 +42,9 @@ internal sealed class TrainingRun : IDisposable
         while (_totals.Steps < _stepsMax && _best is not { IsStale: true })
         {
             cancellationToken.ThrowIfCancellationRequested();
-            TrainingTotals before = _totals;
-            Step();
-            progress?.Report(new TrainingProgress(
-                _totals.Steps, _stepsMax, (_totals.LossSum - before.LossSum) / (_totals.Responses - before.Responses), _totals.Tokens));
+            TrainingTotals step = Step();
+            _totals = _totals.Plus(step);
+            progress?.Report(new TrainingProgress(_totals.Steps, _stepsMax, step.MeanLoss, _totals.Tokens));
             _best?.Look(_totals.Steps, _totals.Steps == _stepsMax, cancellationToken);
             _checkpoint?.Write(_totals, _model, _optimizer, _best);
         }
@@ -75,7 +57,7 @@ internal sealed class TrainingRun : IDisposable
             OptimizerFile.Write(to, _optimizer);
         }
 
-        return new TrainingResult(_totals.LossSum / _totals.Responses, _totals.Steps, _totals.Samples, _totals.Tokens, _totals.Responses)
+        return new TrainingResult(_totals.MeanLoss, _totals.Steps, _totals.Samples, _totals.Tokens, _totals.Responses)
         {
             StoppedEarly = stopped,
             StepsResumed = resumed,
@@ -89,7 +71,6 @@ internal sealed class TrainingRun : IDisposable
         _proximal?.Dispose();
         _optimizer.Dispose();
         _gradients.Dispose();
-        _pass.Dispose();
         _workers.Dispose();
     }
 
@@ -108,48 +89,26 @@ internal sealed class TrainingRun : IDisposable
             _best?.Look(0, isLast: false, cancellationToken);
         }
 
-        // The order of the records is where it was: every epoch that has begun has shuffled once.
-        for (int step = 0; step < _totals.Steps; step += _epochSteps)
-        {
-            _random.Shuffle(_order);
-        }
-
+        _gradients.Skip(_totals.Steps);
         return _totals.Steps;
     }
 
-    /// <summary>One step: the gradients of its batches together, then the optimizer.</summary>
-    private void Step()
+    /// <summary>One step: the gradient of its records, then the optimizer. Returns what it was made of; totals are the caller's.</summary>
+    private TrainingTotals Step()
     {
-        int first = _totals.Steps % _epochSteps * _stepSize;
-        if (first == 0)
+        TrainingTotals step = _gradients.Compute(_totals.Steps);
+        ParameterSet gradients = _gradients.Result;
+        _correction?.Apply(gradients, _workers);
+        _proximal?.AddGradients(_trained, gradients, _workers);
+        double norm = GradientNorm.Of(gradients);
+        if (!double.IsFinite(step.LossSum) || !double.IsFinite(norm))
         {
-            _random.Shuffle(_order);
-        }
-
-        ReadOnlySpan<int> chosen = _order.AsSpan(first, Math.Min(_stepSize, _order.Length - first));
-        int responses = _dataset.Responses(chosen);
-        long tokens = 0;
-        double loss = 0;
-        _gradients.Clear();
-        ulong draws = SplitMix64.Mix(SplitMix64.Mix(_options.Seed) + (ulong)_totals.Steps);
-        for (int begin = 0; begin < chosen.Length; begin += _options.BatchSize)
-        {
-            tokens += _dataset.FillBatch(_batch, chosen[begin..Math.Min(chosen.Length, begin + _options.BatchSize)]);
-            loss += _pass.LossAndGradients(_batch, _gradients, responses, SplitMix64.Mix(draws + (ulong)(begin / _options.BatchSize)));
-        }
-
-        _correction?.Apply(_trainedGradients, _workers);
-        _proximal?.AddGradients(_trained, _trainedGradients, _workers);
-        double norm = GradientNorm.Of(_trainedGradients);
-        if (!double.IsFinite(loss) || !double.IsFinite(norm))
-        {
-            throw new TrainingDivergedException(_totals.Steps + 1, loss / responses, norm);
+            throw new TrainingDivergedException(_totals.Steps + 1, step.MeanLoss, norm);
         }
 
         float scale = _options.ClipNorm > 0 && norm > _options.ClipNorm ? (float)(_options.ClipNorm / norm) : 1;
-        _optimizer.Step(_trained, _trainedGradients, LearningRate(), scale, _workers);
-        _totals = new TrainingTotals(
-            _totals.Steps + 1, _totals.LossSum + loss, _totals.Samples + chosen.Length, _totals.Tokens + tokens, _totals.Responses + responses);
+        _optimizer.Step(_trained, gradients, LearningRate(), scale, _workers);
+        return step;
     }
 
     private double LearningRate()
