@@ -79,6 +79,37 @@ public sealed class StepFixtureTests
         ShouldAgree("lora_dropout", model, Train(model, Options with { Threads = threads }, null, one));
     }
 
+    [Theory]
+    [InlineData("private", 2, 1, 1)]
+    [InlineData("private", 1, 2, 3)]
+    [InlineData("private_frozen", 3, 2, 1)]
+    [InlineData("private_lora", 2, 1, 2)]
+    public void A_private_training_clips_and_noises_as_one_record_after_the_other_does(string name, int batch, int accumulation, int threads)
+    {
+        TrainingOptions options = Options with { BatchSize = batch, GradientAccumulation = accumulation, Threads = threads, Epochs = 5, Private = Private(name) };
+        using LlamaModel llama = Model();
+        using LoraModel? lora = name == "private_lora" ? Adapted(name, llama) : null;
+        if (name == "private_frozen")
+        {
+            options = options with { ProximalMu = 0.5, Schedule = LearningRateSchedule.Linear, IsFrozen = tensor => tensor.Contains("o_proj", StringComparison.Ordinal) };
+        }
+
+        TrainableModel model = lora is null ? llama : lora;
+        ShouldAgree(name, model, Train(model, options, null));
+    }
+
+    private static PrivateTraining Private(string name)
+    {
+        JsonElement given = Cases.GetProperty(name).GetProperty("private");
+        return new PrivateTraining
+        {
+            ClipNorm = given.GetProperty("clip").GetDouble(),
+            NoiseMultiplier = given.GetProperty("noise").GetDouble(),
+            SamplingRate = given.GetProperty("rate").GetDouble(),
+            Randomness = new NumberedRandomness(),
+        };
+    }
+
     private static LoraModel Adapted(string name, LlamaModel frozen)
     {
         JsonElement given = Cases.GetProperty(name).GetProperty("lora");

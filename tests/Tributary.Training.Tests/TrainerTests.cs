@@ -149,6 +149,7 @@ public sealed class TrainerTests : IDisposable
             Epochs = 0, BatchSize = 0, LearningRate = double.NaN, WeightDecay = -1, Beta1 = 1, Beta2 = -1, Epsilon = 0, ClipNorm = -1, Threads = 0,
             StepsMax = 0, GradientAccumulation = 0, Schedule = (LearningRateSchedule)9, WarmupSteps = -1, WarmupRatio = 2, ScheduleTrainings = 0,
             ScheduleTraining = -1, Decay = (WeightDecayScope)9, ProximalMu = -1, EarlyStop = new EarlyStop(_dataset, 0, 0),
+            Private = new PrivateTraining { ClipNorm = 0, NoiseMultiplier = 0, SamplingRate = 0, Randomness = new NumberedRandomness() },
         };
         string message = Should.Throw<ArgumentException>(wrong.Validate).Message;
         foreach (string name in typeof(TrainingOptions).GetProperties().Select(property => property.Name).Where(name => name is not ("Seed" or "IsFrozen")))
