@@ -63,6 +63,21 @@ public sealed class PrivateTrainingTests : IDisposable
         }
     }
 
+    // Where a record that is not there changes what is left out of the others, all of them move, and not one.
+    [Fact]
+    public void A_record_that_is_not_there_changes_no_others_gradient_whatever_dropout_leaves_out()
+    {
+        using LlamaModel frozen = NewModel();
+        using LoraModel model = LoraModel.Create(frozen, Lora with { Dropout = 0.5 }, 1);
+        PrivateTraining all = Private with { SamplingRate = 1, ClipNorm = 1e-3, Randomness = new NumberedRandomness { Scale = 0 } };
+        float[] with = Compute(model, all, out _);
+        for (int record = 0; record < _dataset.Count; record++)
+        {
+            float[] without = Compute(model, all, out _, _dataset.Select([.. Enumerable.Range(0, _dataset.Count).Where(place => place != record)]));
+            Length([.. with.Zip(without, (a, b) => a - b)]).ShouldBeInRange(0.99 * 1e-3 / 4, 1.00001 * 1e-3 / 4);
+        }
+    }
+
     // A sample drawn otherwise than record by record, as by shuffling, is not what the accountant counts.
     [Fact]
     public void A_record_is_drawn_if_and_only_if_its_own_number_is_below_the_rate()
@@ -261,10 +276,10 @@ public sealed class PrivateTrainingTests : IDisposable
     private static double Length(float[] values) => Math.Sqrt(values.Sum(value => (double)value * value));
 
     /// <summary>The first step's gradient, before the optimizer has it.</summary>
-    private float[] Compute(LlamaModel model, PrivateTraining training, out TrainingTotals totals)
+    private float[] Compute(TrainableModel model, PrivateTraining training, out TrainingTotals totals, InstructionDataset? dataset = null)
     {
         using var workers = new Workers(1);
-        using var gradients = new PrivateGradients(model, _dataset, Options, training, workers);
+        using var gradients = new PrivateGradients(model, dataset ?? _dataset, Options, training, workers);
         totals = gradients.Compute(0);
         return [.. gradients.Result.All.SelectMany(tensor => tensor.Buffer.Span(0, (int)tensor.Buffer.Length).ToArray())];
     }

@@ -63,7 +63,7 @@ internal sealed class PrivateGradients : StepGradients
     {
         long tokens = Dataset.FillBatch(Batch, [record]);
         OfAll.Clear();
-        double loss = Pass.LossAndGradients(Batch, OfAll, Batch.Responses, SplitMix64.Mix(Draws(step) + (ulong)record));
+        double loss = Pass.LossAndGradients(Batch, OfAll, Batch.Responses, Draw(step));
         double norm = GradientNorm.Of(OfTrained);
         if (!double.IsFinite(loss) || !double.IsFinite(norm))
         {
@@ -72,6 +72,21 @@ internal sealed class PrivateGradients : StepGradients
 
         AddToSum(norm > _private.ClipNorm ? NoMoreThan(_private.ClipNorm / norm) : 1);
         return new TrainingTotals(0, loss, 1, tokens, Batch.Responses);
+    }
+
+    /// <summary>
+    /// What numbers the batch's draws of dropout: the step and the record itself. Its place would not do: a record that is not there moves those
+    /// after it, and with other draws their gradients would all be others.
+    /// </summary>
+    private ulong Draw(int step)
+    {
+        ulong draw = Draws(step);
+        foreach (int token in Batch.Tokens)
+        {
+            draw = SplitMix64.Mix(draw + (ulong)token);
+        }
+
+        return draw;
     }
 
     /// <summary>The float next below, where the nearest is above: among the smallest floats that would be up to twice as much.</summary>

@@ -66,6 +66,6 @@ internal abstract class StepGradients : IDisposable
         Pass.Dispose();
     }
 
-    /// <summary>What numbers the draws of dropout in a step; each batch adds its own number.</summary>
+    /// <summary>What numbers the draws of dropout in a step; what is worked on at once adds what numbers it.</summary>
     protected ulong Draws(int step) => SplitMix64.Mix(SplitMix64.Mix(Options.Seed) + (ulong)step);
 }

@@ -62,9 +62,14 @@ def mix(z):
     return z ^ (z >> 31)
 
 
-def mask(seed, step, batch, layer, target, rows, columns, dropout):
-    """The elements that dropout keeps, and how they are scaled: half of a draw decides about each."""
-    draw = mix(mix(mix(seed) + step & MASK) + batch & MASK)
+def mask(seed, step, record, layer, target, rows, columns, dropout):
+    """
+    The elements that dropout keeps, and how they are scaled: half of a draw decides about each. Draws are of the step's first batch, or of a
+    record, by its tokens.
+    """
+    draw = mix(mix(seed) + step & MASK)
+    for token in record or [0]:
+        draw = mix(draw + token & MASK)
     site = mix(draw + layer * len(TARGETS) + target & MASK)
     keep = numpy.zeros((rows, columns))
     for row in range(rows):
@@ -87,7 +92,7 @@ def adapters(c, w, lora, generator):
     return pairs
 
 
-def adapted(w, pairs, lora, seed, step, batch=0):
+def adapted(w, pairs, lora, seed, step, record=None):
     def linear(name, x):
         prefix = "base_model.model." + name[:-len("weight")]
         y = x @ w[name].T
@@ -95,7 +100,7 @@ def adapted(w, pairs, lora, seed, step, batch=0):
             return y
         if lora["dropout"] > 0:
             layer, target = int(name.split(".")[2]), TARGETS.index(name.split(".")[-2])
-            x = x * mask(seed, step, batch, layer, target, *x.shape, lora["dropout"])
+            x = x * mask(seed, step, record, layer, target, *x.shape, lora["dropout"])
         return y + lora["alpha"] / lora["rank"] * (x @ pairs[prefix + "lora_A.weight"].T @ pairs[prefix + "lora_B.weight"].T)
     return linear
 
@@ -156,7 +161,7 @@ def run(name, case, seed):
         proximal = case.get("proximal_mu", 0) / 2 * sum(((v - anchor[n]) ** 2).sum() for n, v in trained.items())
         if "private" in case:
             loss, drawn = private_gradients(
-                c, w, trained, sequences, case["private"], lambda i: adapted(w, trained, lora, seed, step, i) if lora else None, step)
+                c, w, trained, sequences, case["private"], lambda i: adapted(w, trained, lora, seed, step, sequences[i][:-1]) if lora else None, step)
             proximal.backward()
             draws.append(drawn)
         else:
