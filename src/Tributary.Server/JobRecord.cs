@@ -15,6 +15,12 @@ namespace Tributary.Server;
 public sealed record JobRecord(
     IReadOnlyList<StepRow> Steps, IReadOnlyList<ResultRow> Results, IReadOnlyList<PartRow> Parts, IReadOnlyList<ModelRow> Models, int BestRound, string? LastModel, string? BestModel)
 {
+    /// <summary>Why the job ended with rounds left, as where its privacy budget allows no more; null where it has run all.</summary>
+    public string? EndedEarly { get; init; }
+
+    /// <summary>Epsilon after each round that was run, from the first; empty where the job has no differential privacy.</summary>
+    public IReadOnlyList<double> Epsilons { get; init; } = [];
+
     internal static JobRecord Read(Journal journal, JobFolder folder, Job job)
     {
         IReadOnlyList<ModelRow> models = journal.Models(job.Name);

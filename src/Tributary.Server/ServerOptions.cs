@@ -1,4 +1,5 @@
 using System.Net;
+using Tributary.Privacy.SecureAggregation;
 using Tributary.Provisioning;
 
 namespace Tributary.Server;
@@ -31,6 +32,13 @@ public sealed record ServerOptions
     public ProjectTrust? Trust
     {
         get => field ?? Kit?.Trust;
+        init;
+    }
+
+    /// <summary>What sites' signatures in secure aggregation are held against; null where it is <see cref="Trust"/>, or where there is none.</summary>
+    public VerifyStatement? Verify
+    {
+        get => field ?? (Trust is { } trust ? (site, type, text, signature) => SiteSignature.IsOf(site, type, text, signature, trust) : null);
         init;
     }
 

@@ -254,7 +254,7 @@ public sealed class TributaryServer : IAsyncDisposable
         Journal.AddJob(job);
         _ended.TryRemove(job.Name, out _);
         var folder = new JobFolder(Options.Folder, job.Name);
-        await using var run = new JobRun(job, initial, folder, Journal, _time, Report, _stepOpened.Set) { Signed = signed };
+        await using var run = new JobRun(job, initial, folder, Journal, _time, Report, _stepOpened.Set) { Signed = signed, Verify = Options.Verify };
         if (!_running.TryAdd(job.Name, run))
         {
             throw new InvalidOperationException($"job '{job.Name}' is running already");
@@ -266,7 +266,7 @@ public sealed class TributaryServer : IAsyncDisposable
             await controller.RunAsync(run, cancellationToken);
             await run.Merged;
             Journal.EndJob(job.Name, failure: null);
-            return JobRecord.Read(Journal, folder, job);
+            return JobRecord.Read(Journal, folder, job) with { EndedEarly = run.EndedEarly, Epsilons = run.Epsilons };
         }
         catch (Exception e) when (e is not OperationCanceledException)
         {

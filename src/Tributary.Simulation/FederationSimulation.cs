@@ -75,7 +75,7 @@ public sealed class FederationSimulation : IDisposable
             throw new UsageException(reason);
         }
 
-        if (options.File.Job.RefusePrecision() is { } ruinous)
+        if (options.File.Job.Refuse() is { } ruinous)
         {
             throw new UsageException(ruinous);
         }
@@ -86,12 +86,8 @@ public sealed class FederationSimulation : IDisposable
         var executors = new SortedDictionary<string, Executor>(StringComparer.Ordinal);
         try
         {
-            foreach (FilterPoint point in Enum.GetValues<FilterPoint>())
-            {
-                _ = FilterPipeline.For(point, options.File.Job.Precision);
-            }
-
-            foreach (JobFileSite site in options.File.Sites)
+            FilterPipeline.Check(options.File.Job.Precision);
+            foreach (JobFileSite site in options.File.Sites.Where(_ => options.File.Job.Precision.Ring is null))
             {
                 _ = FilterPipeline.For(FilterPoint.TaskResultOut, options.File.Job.Precision, FiltersOf(options, site.Name));
             }
@@ -210,14 +206,15 @@ public sealed class FederationSimulation : IDisposable
     private async Task<JobRecord> RunJobAsync(Action<JobEvent> report, CancellationToken cancellationToken)
     {
         var tokens = _executors.Keys.ToDictionary(_ => RandomNumberGenerator.GetHexString(32, lowercase: true), site => site, StringComparer.Ordinal);
-        var serverOptions = new ServerOptions { Folder = _folder.Server, Port = _options.Port, SiteByToken = tokens };
+        using var signatures = new SimulatedSignatures(_executors.Keys, _folder.Site);
+        var serverOptions = new ServerOptions { Folder = _folder.Server, Port = _options.Port, SiteByToken = tokens, Verify = signatures.Verify };
         await using TributaryServer server = await TributaryServer.StartAsync(serverOptions, _time, static _ => { }, cancellationToken);
 
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
         using SemaphoreSlim? turns = Parallel < _executors.Count ? new SemaphoreSlim(Parallel) : null;
         Controller controller = _options.Workflow?.Invoke(Job) ?? Controllers.Create(Job.Workflow);
         Task<JobRecord> job = server.RunJobAsync(Job, controller, _model.Initial(_folder.InitialAdapters, cancellationToken), report, stop.Token);
-        Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, turns, stop.Token))];
+        Task[] agents = [.. tokens.Select(token => RunAgentAsync(server.Address, token.Key, token.Value, turns, signatures, stop.Token))];
         try
         {
             Task ended = await Task.WhenAny([job, .. agents]);
@@ -232,9 +229,9 @@ public sealed class FederationSimulation : IDisposable
         }
     }
 
-    private async Task RunAgentAsync(Uri server, string token, string site, SemaphoreSlim? turns, CancellationToken cancellationToken)
+    private async Task RunAgentAsync(Uri server, string token, string site, SemaphoreSlim? turns, SimulatedSignatures signatures, CancellationToken cancellationToken)
     {
-        var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token, Turns = turns, ResultFilters = FiltersOf(_options, site) };
+        var options = new SiteOptions { Name = site, Folder = _folder.Site(site), Server = server, Token = token, Turns = turns, ResultFilters = FiltersOf(_options, site), Statements = signatures.Of(site) };
         using var agent = new SiteAgent(options, _executors[site], _time, new Random(BitConverter.ToInt32(SHA256.HashData(Encoding.UTF8.GetBytes(site)))));
         try
         {

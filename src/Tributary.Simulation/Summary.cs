@@ -20,7 +20,7 @@ internal static class Summary
             Job = job.Name,
             Workflow = job.Workflow,
             TaskPrecision = job.Precision.Task,
-            ResultPrecision = job.Precision.Result,
+            ResultPrecision = job.Precision.Ring is { } ring ? $"ring of {ring.Bits} bits" : job.Precision.Result,
             Exchange = job.Exchange.ToString().ToLowerInvariant(),
             Streaming = job.Streaming.ToString().ToLowerInvariant(),
             Seed = job.Seed,
@@ -29,20 +29,23 @@ internal static class Summary
             Model = model,
             Base = exchanged.Base,
             Sites = [.. job.Sites.Select(site => SiteOf(site, record))],
-            InitialLoss = record.Models[0].Loss!.Value,
-            FinalLoss = record.Models[^1].Loss!.Value,
-            BestLoss = record.Models.Min(row => row.Loss)!.Value,
+            InitialLoss = record.Models[0].Loss,
+            FinalLoss = record.Models[^1].Loss,
+            BestLoss = record.Models.Min(row => row.Loss),
             BestRound = record.BestRound,
             Rounds = [.. record.Models.Skip(1).Select(row => RoundOf(row, record))],
             CrossSite = job.Workflow == CrossSiteEvaluation.Name ? CrossSite(job.Rounds, record) : [],
             BytesDown = record.Results.Sum(result => (long)Metric(result, MetricNames.BytesDown)),
             BytesUp = record.Results.Sum(result => (long)Metric(result, MetricNames.BytesUp)),
             HeaderBytes = record.Results.Sum(result => (long)Metric(result, MetricNames.HeaderBytes)),
-            Fp32BytesDown = record.Results.Count * model.Fp32Bytes,
+            Fp32BytesDown = record.Results.Count(result => record.Steps.Any(step => step.SendsModel && step.Round == result.Round && step.Step == result.Step)) * model.Fp32Bytes,
             Fp32BytesUp = trained * model.Fp32Bytes,
             PeakRssBytes = peakBytes,
             Seconds = seconds,
             Paths = paths,
+            Privacy = job.Privacy is { } privacy ? PrivacyOf(privacy, record) : null,
+            SecureAggregation = job.SecureAggregation is not null,
+            EndedEarly = record.EndedEarly,
         };
     }
 
@@ -76,6 +79,7 @@ internal static class Summary
             results.Sum(result => (long)Metric(result, MetricNames.BytesUp)),
             [.. results.Where(result => result.Digest is not null).Select(PartOf)])
         {
+            Epsilon = record.Epsilons.Count >= model.Round ? record.Epsilons[model.Round - 1] : null,
             LeftOut = [.. record.Parts
                 .Where(part => part.Round == model.Round && part.State is not (SiteState.Counted or SiteState.NotDrawn))
                 .Select(part => new LeftOutSite(part.Site, part.State.ToString().ToLowerInvariant(), part.Reason!))],
@@ -84,9 +88,9 @@ internal static class Summary
 
     private static SiteRoundSummary PartOf(ResultRow result) => new(
         result.Site,
-        Metric(result, MetricNames.ReceivedLoss),
-        Metric(result, MetricNames.TrainLoss),
-        Metric(result, MetricNames.LocalLoss),
+        Loss(result, MetricNames.ReceivedLoss),
+        Loss(result, MetricNames.TrainLoss),
+        Loss(result, MetricNames.LocalLoss),
         result.Samples,
         (long)Metric(result, MetricNames.Tokens),
         (long)Metric(result, MetricNames.BytesDown),
@@ -95,6 +99,12 @@ internal static class Summary
         Metric(result, MetricNames.TrainSeconds),
         Metric(result, MetricNames.EvaluateSeconds),
         Metric(result, MetricNames.UploadSeconds));
+
+    private static PrivacySummary PrivacyOf(JobPrivacy privacy, JobRecord record) => new(
+        privacy.Unit.ToString().ToLowerInvariant(), record.Epsilons.Count == 0 ? 0 : record.Epsilons[^1], privacy.Delta, privacy.Epsilon, privacy.Clip, privacy.NoiseMultiplier, privacy.SamplingRate,
+        privacy.Unit == PrivacyUnit.Record || privacy.Noise == NoisePlace.Site ? "sites" : "server", privacy.Figures == PrivateFigures.Withheld);
+
+    private static double? Loss(ResultRow result, string name) => result.Metrics.TryGetValue(name, out double loss) ? loss : null;
 
     private static double Metric(ResultRow result, string name) => result.Metrics.GetValueOrDefault(name);
 }

@@ -5,6 +5,7 @@ using Tributary.Federation.Aggregation;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Workflows;
+using Tributary.Site.Privacy;
 using Tributary.Tensors;
 using Tributary.Training;
 
@@ -21,6 +22,7 @@ public sealed class BuiltinTrainer : Executor
     private readonly InstructionDataset _train;
     private readonly InstructionDataset _heldOut;
     private readonly TrainerFolder _folder;
+    private readonly SitePrivacy _privacy;
     private TrainableModel? _model;
     private FrozenBase? _ownBase;
     private TrainingFiles? _trainedWith;
@@ -35,6 +37,7 @@ public sealed class BuiltinTrainer : Executor
     {
         _options = options;
         _folder = new TrainerFolder(options.WorkFolder, job.Name);
+        _privacy = new SitePrivacy(Path.Combine(options.WorkFolder, "privacy"), options.Site, options.Budget, options.Time);
         RecordReader reader = options.Reader ?? new RecordReader(options.ModelFolder, job.Train);
         _config = reader.Config;
         InstructionDataset all = options.Records ?? reader.Read(options.DataPath, options.RecordsMax);
@@ -87,6 +90,7 @@ public sealed class BuiltinTrainer : Executor
         _model?.Dispose();
         _control?.Dispose();
         _ownBase?.Dispose();
+        _privacy.Dispose();
         base.Dispose(disposing);
     }
 
@@ -216,8 +220,20 @@ public sealed class BuiltinTrainer : Executor
             EarlyStop = train.EarlyStop is { } rule ? new EarlyStop(_heldOut, rule.Every, rule.Patience) : null,
             Seed = SeedOf(task),
             Threads = _options.Threads,
+            Private = PrivateOf(task),
         };
     }
+
+    /// <summary>What hides the site's records where the job wants them hidden; it is entered in the ledger here, before anything is trained.</summary>
+    private PrivateTraining? PrivateOf(TaskData task) => task.Job.Privacy is { Unit: PrivacyUnit.Record } privacy
+        ? new PrivateTraining
+        {
+            ClipNorm = privacy.Clip,
+            NoiseMultiplier = privacy.NoiseMultiplier,
+            SamplingRate = privacy.SamplingRate ?? 1,
+            Randomness = new KeyedRandomness(_privacy.Spend(task.Job, task.Round, TrainedTensors.Of(_model!.Weights, task.Job.Train).Manifest.ElementCount)),
+        }
+        : null;
 
     /// <summary>A seed of this job, round and site alone, so that every run draws the same order and no two sites do.</summary>
     private ulong SeedOf(TaskData task) =>

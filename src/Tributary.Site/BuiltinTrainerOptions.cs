@@ -1,3 +1,4 @@
+using Tributary.Site.Privacy;
 using Tributary.Training;
 
 namespace Tributary.Site;
@@ -35,6 +36,12 @@ public sealed record BuiltinTrainerOptions
 
     /// <summary>The folder for checkpoints and for the optimizer's state between rounds; made where a job asks for these.</summary>
     public required string WorkFolder { get; init; }
+
+    /// <summary>The most that a job may spend of these records' privacy, by the site's own rules; null for what the job says.</summary>
+    public SiteBudget? Budget { get; init; }
+
+    /// <summary>The clock of the site's privacy ledger.</summary>
+    public TimeProvider Time { get; init; } = TimeProvider.System;
 
     /// <summary>Whether sites take turns in one process, so that the model's memory is given back after each task and not kept for the next.</summary>
     public bool TakesTurns { get; init; }

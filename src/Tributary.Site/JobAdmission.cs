@@ -3,6 +3,7 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Provisioning;
+using Tributary.Site.Privacy;
 using Tributary.Site.Rules;
 
 namespace Tributary.Site;
@@ -87,7 +88,7 @@ internal sealed partial class JobAdmission
         return task.Round < 1 || task.Round > last ? $"job '{job.Name}' as it was signed has {job.Rounds} rounds, and the task is of round {task.Round}" : null;
     }
 
-    private string? Refuse(Job job) => _executor.Refuse(job);
+    private string? Refuse(Job job) => SitePrivacy.Refuse(job, _options.Rules.Privacy) ?? job.Refuse() ?? _executor.Refuse(job);
 
     /// <summary>What to say while a person has not answered; null where the answer is yes, or none is needed.</summary>
     private TaskProgress? Unanswered(SignedJobDocument signed, JobStatement statement, Party submitter)

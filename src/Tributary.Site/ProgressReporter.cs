@@ -12,11 +12,13 @@ internal sealed class ProgressReporter : IProgress<TaskProgress>, IAsyncDisposab
     private readonly CancellationTokenSource _stop;
     private readonly CancellationTokenSource _gone = new();
     private readonly Task _loop;
+    private readonly bool _withholds;
     private TaskProgress _latest = new(TaskPhase.Waiting);
 
     public ProgressReporter(ServerClient server, TaskDocument task, TimeSpan interval, TimeProvider time, CancellationToken cancellationToken)
     {
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
+        _withholds = task.Job.WithholdsFigures;
         _loop = LoopAsync(server, task, interval, time);
     }
 
@@ -24,7 +26,9 @@ internal sealed class ProgressReporter : IProgress<TaskProgress>, IAsyncDisposab
     public CancellationToken StepGone => _gone.Token;
 
     // JSON has no NaN; a loss that is no number any more is told by the failure that follows.
-    public void Report(TaskProgress value) => Volatile.Write(ref _latest, value with { Loss = Finite(value.Loss), TokensPerSecond = Finite(value.TokensPerSecond) });
+    public void Report(TaskProgress value) => Volatile.Write(ref _latest, _withholds && value.Phase is (TaskPhase.Training or TaskPhase.Evaluating)
+        ? new TaskProgress(value.Phase, Note: value.Note)
+        : value with { Loss = Finite(value.Loss), TokensPerSecond = Finite(value.TokensPerSecond) });
 
     public async ValueTask DisposeAsync()
     {

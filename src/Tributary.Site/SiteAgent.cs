@@ -10,6 +10,7 @@ using Tributary.Federation.Messages;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
+using Tributary.Site.Privacy;
 using Tributary.Site.Rules;
 using Tributary.Site.Telemetry;
 using Tributary.Tensors;
@@ -29,13 +30,14 @@ public sealed partial class SiteAgent : IDisposable
     private readonly Executor _executor;
     private readonly TimeProvider _time;
     private readonly ServerClient _server;
-    private readonly Random _jitter;
     private readonly HeldModel _held;
-    private readonly ResidualFolder _residuals;
     private readonly ResultPace _pace;
     private readonly Inbox _inbox;
     private readonly ServerPatience _patience;
     private readonly JobAdmission _admission;
+    private readonly SitePrivacy _privacy;
+    private readonly SecureSums? _sums;
+    private readonly ResultSender _results;
 
     /// <summary>Makes the agent; it does nothing until it runs, but its folder is its own from now on.</summary>
     /// <exception cref="IOException">The folder is in use by another agent, or cannot be written.</exception>
@@ -48,12 +50,13 @@ public sealed partial class SiteAgent : IDisposable
         _executor = executor;
         _time = time;
         _server = new ServerClient(options);
-        _jitter = jitter;
         _patience = new ServerPatience(time, jitter, options.Logger);
         _held = new HeldModel(Path.Combine(options.Folder, "held"));
-        _residuals = new ResidualFolder(Path.Combine(options.Folder, "residuals"));
         _pace = new ResultPace(time);
         _inbox = new Inbox(options.Folder);
+        _privacy = new SitePrivacy(Path.Combine(options.Folder, "privacy"), options.Name, options.Rules.Privacy, time);
+        _sums = options.Statements is var (sign, verify) ? new SecureSums(options.Name, sign, verify) : null;
+        _results = new ResultSender(options, _server, _patience, _pace, _privacy, _sums, time, jitter);
     }
 
     /// <summary>
@@ -86,6 +89,8 @@ public sealed partial class SiteAgent : IDisposable
     /// <inheritdoc/>
     public void Dispose()
     {
+        _sums?.Dispose();
+        _privacy.Dispose();
         _server.Dispose();
         _folder.Dispose();
     }
@@ -208,12 +213,22 @@ public sealed partial class SiteAgent : IDisposable
 
     private async Task WorkAsync(TaskDocument task, ProgressReporter progress, CancellationToken cancellationToken)
     {
-        var metrics = new Dictionary<string, double>(StringComparer.Ordinal);
-        string inbox = _inbox.Open(task);
+        if (AggregationTasks.Has(task.Name))
+        {
+            await AnswerAsync(task, progress, cancellationToken);
+            return;
+        }
+
         long begun = _time.GetTimestamp();
-        long start = Stopwatch.GetTimestamp();
-        (Fetched fetched, string modelDigest, string path) = await DownloadAsync(task, inbox, progress, cancellationToken);
-        (metrics[MetricNames.BytesDown], metrics[MetricNames.HeaderBytes]) = (fetched.Bytes, fetched.HeaderBytes);
+        (Dictionary<string, double> metrics, string modelDigest, string path) = task is { Name: TaskNames.Train, Job.SecureAggregation: not null }
+            ? ModelOfKeys(task)
+            : await DownloadAsync(task, progress, cancellationToken);
+        if (task.Job.FreezesResults && task.Name == TaskNames.Train && _results.Frozen.Find(task, modelDigest) is { } frozen)
+        {
+            await SendAgainAsync(task, frozen, progress, cancellationToken);
+            return;
+        }
+
         using var received = MessageFile.Open(path);
         using TensorSource model = Decode(task.Job, received);
         long parameters = JoinedSource.ModelOf(model, Scaffold.ControlPrefix).Manifest.ElementCount;
@@ -222,10 +237,8 @@ public sealed partial class SiteAgent : IDisposable
             throw new TaskFailedException(tooLarge);
         }
 
-        metrics[MetricNames.DownloadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-
         var data = new TaskData(task.Name, task.Job, task.Round, task.Step, model);
-        TaskResult result = await ExecuteAsync(task, data, progress, cancellationToken);
+        TaskResult result = Withhold(task, await ExecuteAsync(task, data, progress, cancellationToken));
         foreach ((string name, double value) in result.Metrics)
         {
             if (!double.IsFinite(value))
@@ -236,31 +249,94 @@ public sealed partial class SiteAgent : IDisposable
             metrics[name] = value;
         }
 
-        start = Stopwatch.GetTimestamp();
+        long start = Stopwatch.GetTimestamp();
         (string? digest, MessageMeaning? meaning) = (null, null);
         if (result.Model is not null)
         {
             meaning = task.Job.Exchange == Exchange.Delta
                 ? new MessageMeaning(MessageKind.Delta, modelDigest, task.Job.Precision.Result)
                 : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
-            (TransferResult sent, int headerBytes) = await SendAsync(task, begun, result.Model, model, progress, cancellationToken);
+            var said = new FrozenResult(modelDigest, meaning, result.Samples, metrics, 0);
+            (TransferResult sent, int headerBytes) = await _results.SendAsync(task, begun, result.Model, model, said, progress, cancellationToken);
             (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
             metrics[MetricNames.HeaderBytes] += headerBytes;
             _pace.Sent(sent.BytesOnWire, Stopwatch.GetElapsedTime(start));
         }
 
         metrics[MetricNames.UploadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        var document = new ResultDocument(task.Attempt, result.Samples, metrics, digest, meaning);
-        await _patience.TryAsync(token => _server.SendResultAsync(task, document, token), cancellationToken);
+        await SendResultAsync(task, new ResultDocument(task.Attempt, result.Samples, metrics, digest, meaning), cancellationToken);
+    }
+
+    private Task SendResultAsync(TaskDocument task, ResultDocument document, CancellationToken cancellationToken) =>
+        _patience.TryAsync(token => _server.SendResultAsync(task, document, token), cancellationToken);
+
+    /// <summary>Sends what was made before, byte for byte: whatever became of it then.</summary>
+    private async Task SendAgainAsync(TaskDocument task, FrozenResult frozen, ProgressReporter progress, CancellationToken cancellationToken)
+    {
+        TransferResult sent = await _results.SendFrozenAsync(task, progress, cancellationToken);
+        var metrics = new Dictionary<string, double>(frozen.Metrics, StringComparer.Ordinal) { [MetricNames.BytesUp] = sent.BytesOnWire };
+        metrics[MetricNames.HeaderBytes] = metrics.GetValueOrDefault(MetricNames.HeaderBytes) + frozen.HeaderBytes;
+        await SendResultAsync(task, new ResultDocument(task.Attempt, frozen.Samples, metrics, sent.Descriptor.Digest, frozen.Meaning), cancellationToken);
+    }
+
+    /// <summary>A stage of secure aggregation: a short answer, and before the first one the round's model.</summary>
+    private async Task AnswerAsync(TaskDocument task, ProgressReporter progress, CancellationToken cancellationToken)
+    {
+        SecureSums sums = _sums ?? throw new TaskFailedException($"job '{task.Job.Name}' wants secure aggregation, for which sites sign with their kits, and this site has none");
+        string answer;
+        if (task.Name == AggregationTasks.Keys)
+        {
+            (Dictionary<string, double> metrics, string modelDigest, string path) = await DownloadAsync(task, progress, cancellationToken);
+            using var received = MessageFile.Open(path);
+            using TensorSource model = Decode(task.Job, received);
+            long dimension = TrainedTensors.Of(model, task.Job.Train).Manifest.ElementCount;
+            answer = sums.Keys(task, modelDigest, SecureSums.GridOf(task.Job, task.Note, dimension), metrics);
+        }
+        else
+        {
+            answer = sums.Answer(task);
+        }
+
+        await SendResultAsync(task, new ResultDocument(task.Attempt, 0, new Dictionary<string, double>(StringComparer.Ordinal), null, null, answer), cancellationToken);
+    }
+
+    /// <summary>The model that this site has fetched when it made its keys of the round, and that these are bound to.</summary>
+    private (Dictionary<string, double> Metrics, string ModelDigest, string Path) ModelOfKeys(TaskDocument task)
+    {
+        SecureSums.Session session = (_sums ?? throw new TaskFailedException("secure aggregation needs a kit to sign with")).Of(task);
+        return _held.Has(session.Model)
+            ? (new Dictionary<string, double>(session.Metrics, StringComparer.Ordinal), session.Model, _held.Path(session.Model))
+            : throw new TaskFailedException($"the model of round {task.Round}, {session.Model}, is gone from this site's folder");
+    }
+
+    /// <summary>What of a result may be told. How many records a site has, how long it worked on them and what it measured tells of them.</summary>
+    private TaskResult Withhold(TaskDocument task, TaskResult result)
+    {
+        if (!task.Job.WithholdsFigures)
+        {
+            return result;
+        }
+
+        LogWithheld(_options.Logger, task.Round, task.Job.Name, string.Join(", ", result.Metrics.Select(metric => FormattableString.Invariant($"{metric.Key} {metric.Value:0.####}"))));
+        return result with { Samples = 1, Metrics = new Dictionary<string, double>(StringComparer.Ordinal) };
     }
 
     /// <summary>Gives what moved, the digest of the model that the message makes, and where that lies.</summary>
-    private async Task<(Fetched Fetched, string ModelDigest, string Path)> DownloadAsync(TaskDocument task, string inbox, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+    private async Task<(Dictionary<string, double> Metrics, string ModelDigest, string Path)> DownloadAsync(TaskDocument task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         using TracedOperation span = SiteTelemetry.BeginDownload(task, _options.Name);
+        long start = Stopwatch.GetTimestamp();
+        string inbox = _inbox.Open(task);
         Fetched fetched = await FetchAsync(task, inbox, progress, cancellationToken);
         string modelDigest = task.Message.Meaning.ModelDigest(fetched.Digest);
-        return (fetched, modelDigest, Receive(task, modelDigest, inbox, cancellationToken));
+        string path = Receive(task, modelDigest, inbox, cancellationToken);
+        var metrics = new Dictionary<string, double>(StringComparer.Ordinal)
+        {
+            [MetricNames.BytesDown] = fetched.Bytes,
+            [MetricNames.HeaderBytes] = fetched.HeaderBytes,
+            [MetricNames.DownloadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds,
+        };
+        return (metrics, modelDigest, path);
     }
 
     private async Task<TaskResult> ExecuteAsync(TaskDocument task, TaskData data, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
@@ -308,7 +384,7 @@ public sealed partial class SiteAgent : IDisposable
         if (task.Base is { } wanted && !_held.Has(wanted.Model))
         {
             var whole = new DownloadRequest { LengthMax = _options.MessageBytesMax };
-            TransferResult fetched = await ObjectsFor(task).DownloadAsync(Address(wanted.Path), _held.Path(wanted.Model), whole, cancellationToken);
+            TransferResult fetched = await _results.ObjectsFor(task).DownloadAsync(Address(wanted.Path), _held.Path(wanted.Model), whole, cancellationToken);
             (bytes, headerBytes) = (fetched.BytesOnWire, HeaderBytes(_held.Path(wanted.Model)));
         }
 
@@ -319,7 +395,7 @@ public sealed partial class SiteAgent : IDisposable
             UnitEnds = task.Message.UnitEnds,
             Progress = new TransferRelay(progress, TaskPhase.Downloading),
         };
-        TransferResult result = await ObjectsFor(task).DownloadAsync(Address(task.Message.Path), inbox, request, cancellationToken);
+        TransferResult result = await _results.ObjectsFor(task).DownloadAsync(Address(task.Message.Path), inbox, request, cancellationToken);
         return new Fetched(result.Descriptor.Digest, bytes + result.BytesOnWire, headerBytes + HeaderBytes(inbox));
     }
 
@@ -327,13 +403,6 @@ public sealed partial class SiteAgent : IDisposable
     {
         using var message = MessageFile.Open(path);
         return message.HeaderBytes;
-    }
-
-    /// <summary>Moves a task's objects, over as many connections as both the site and the server have for it.</summary>
-    private ObjectClient ObjectsFor(TaskDocument task)
-    {
-        int connections = Math.Clamp(task.Connections ?? int.MaxValue, 1, _options.Transfers.Connections);
-        return new ObjectClient(_server.Http, _options.Transfers with { Connections = connections }, _time, _jitter);
     }
 
     /// <summary>The address of an object. The site shows its token there, so it has to be the server's.</summary>
@@ -377,122 +446,6 @@ public sealed partial class SiteAgent : IDisposable
         return _held.Path(modelDigest);
     }
 
-    /// <summary>Encodes the result into the spool file while its finished parts are already going out.</summary>
-    private async Task<(TransferResult Sent, int HeaderBytes)> SendAsync(
-        TaskDocument task, long begun, TensorSource trained, TensorSource received, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
-    {
-        using TracedOperation span = SiteTelemetry.BeginUpload(task, _options.Name);
-        RequireSameTensors(received, trained);
-        (trained, received) = (TrainedTensors.Of(trained, task.Job.Train), TrainedTensors.Of(received, task.Job.Train));
-        CheckExcluded(task, received.Manifest);
-        TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
-        using TensorSource? residual = task.Job.KeepsResiduals ? _residuals.Open(task.Job.Name, task.Counted) : null;
-        update = residual is null ? update : new AppliedDelta(update, residual, isPartial: true);
-        JobPrecision precision = _pace.For(task.Job, begun, update.Manifest.ElementCount);
-        using TensorSource encoded = FilterPipeline.For(FilterPoint.TaskResultOut, precision, [.. _options.ResultFilters, .. _options.Filters.For(task.Job, received)]).Apply(update);
-        SafetensorsWriter message = MessageFile.Plan(encoded);
-        IReadOnlyList<long> units = StreamingUnits.Ends(task.Job.Streaming, message);
-        using StagedFile spool = StagedFile.Create(Path.Combine(_options.Folder, "result.safetensors"), message.Header.FileLength, units);
-
-        var address = new Uri(_options.Server, Routes.Upload(task.Job.Name, task.Round, task.Step, task.Attempt));
-        using var failed = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        bool isLossy = task.Job.KeepsResiduals && encoded is QuantizedSource { Manifest.IsDense: false };
-        Task encoding = Task.Run(
-            () =>
-            {
-                Encode(message, spool, failed.Token);
-                if (isLossy)
-                {
-                    _residuals.Write(task.Job, (QuantizedSource)encoded, spool.FilePath + StagedFile.PartialSuffix, failed.Token);
-                }
-            },
-            cancellationToken);
-        try
-        {
-            TransferResult sent = await UploadAsync(ObjectsFor(task), address, spool, new TransferRelay(progress, TaskPhase.Uploading), cancellationToken);
-            await encoding;
-            if (isLossy)
-            {
-                _residuals.Name(task.Job.Name, sent.Descriptor.Digest);
-            }
-
-            return (sent, message.Header.Bytes.Length);
-        }
-        catch (Exception)
-        {
-            // The encoder reads the executor's model and writes the spool: it has to have stopped before either goes away. Where it
-            // failed itself, its error is the reason.
-            await failed.CancelAsync();
-            await encoding.WaitAsync(CancellationToken.None).ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
-            if (encoding.Exception?.InnerException is { } reason and not OperationCanceledException)
-            {
-                throw reason;
-            }
-
-            throw;
-        }
-    }
-
-    private async Task<TransferResult> UploadAsync(ObjectClient objects, Uri address, StagedFile spool, TransferRelay progress, CancellationToken cancellationToken)
-    {
-        const int BeginningsMax = 5;
-        long bytes = 0;
-        for (int begun = 1; ; begun++)
-        {
-            await _patience.TryAsync(token => _server.BeginUploadAsync(address, spool.Length, token), cancellationToken);
-            try
-            {
-                TransferResult sent = await objects.UploadAsync(address, spool, progress, cancellationToken);
-                return sent with { BytesOnWire = bytes + sent.BytesOnWire };
-            }
-            catch (TransferException e) when (e.ProblemType == ProblemTypes.UploadNotFound && begun < BeginningsMax)
-            {
-                // The server was started again meanwhile: begun once more, the upload goes on with the parts that had arrived.
-                bytes += e.Progress.BytesOnWire;
-            }
-        }
-    }
-
-    /// <summary>A pattern that fits no tensor may be misspelt, and then something leaves that was not to.</summary>
-    private void CheckExcluded(TaskDocument task, TensorManifest sent)
-    {
-        IReadOnlyList<string> exclude = _options.Filters.Exclude;
-        foreach (string idle in ExcludeFilter.Idle(exclude, sent))
-        {
-            LogIdle(_options.Logger, idle, task.Job.Name, sent[0].Spec.Name);
-        }
-
-        if (exclude.Count > 0 && ExcludeFilter.IsAll(exclude, sent))
-        {
-            throw new TaskFailedException($"this site excludes every tensor that job '{task.Job.Name}' trains from what it sends, so nothing would be left ('filters.exclude' in site.yaml)");
-        }
-    }
-
-    private static void RequireSameTensors(TensorSource received, TensorSource trained)
-    {
-        try
-        {
-            Manifests.Align(received.Manifest, trained.Manifest);
-        }
-        catch (TensorFormatException e)
-        {
-            throw new TaskFailedException($"the executor returned another model than it was given: {e.Message}", e);
-        }
-    }
-
-    private static void Encode(SafetensorsWriter message, StagedFile spool, CancellationToken cancellationToken)
-    {
-        try
-        {
-            message.WriteTo(spool.Write, cancellationToken);
-        }
-        catch (Exception e)
-        {
-            spool.Fail(e);
-            throw;
-        }
-    }
-
     /// <summary>A message that was fetched: its digest, and the bytes that moved for it and its base, and how many of them are headers.</summary>
     private sealed record Fetched(string Digest, long Bytes, long HeaderBytes);
 
@@ -505,17 +458,12 @@ public sealed partial class SiteAgent : IDisposable
     [LoggerMessage(Level = LogLevel.Information, Message = "task '{Task}' of round {Round} of job '{Job}' does not begin yet: {Reason}")]
     private static partial void LogHeld(ILogger logger, string task, int round, string job, string? reason);
 
-    [LoggerMessage(Level = LogLevel.Warning, Message = "filters.exclude: no tensor of job '{Job}' is named '{Pattern}'; its tensors are named such as '{Tensor}'")]
-    private static partial void LogIdle(ILogger logger, string pattern, string job, string tensor);
-
     [LoggerMessage(Level = LogLevel.Information, Message = "task '{Task}' of round {Round} of job '{Job}' is done, and the server has its result")]
     private static partial void LogSent(ILogger logger, string task, int round, string job);
 
+    [LoggerMessage(Level = LogLevel.Information, Message = "round {Round} of job '{Job}': what this site measured stays here: {Figures}")]
+    private static partial void LogWithheld(ILogger logger, int round, string job, string figures);
+
     [LoggerMessage(Level = LogLevel.Error, Message = "task '{Task}' of round {Round} of job '{Job}' failed: {Reason}")]
     private static partial void LogFailed(ILogger logger, string task, int round, string job, string reason);
-
-    private sealed class TransferRelay(IProgress<TaskProgress> progress, TaskPhase phase) : IProgress<TransferProgress>
-    {
-        public void Report(TransferProgress value) => progress.Report(new TaskProgress(phase, value.BytesDone, value.BytesTotal));
-    }
 }

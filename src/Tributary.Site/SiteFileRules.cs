@@ -1,6 +1,8 @@
 using Tributary.Codecs;
 using Tributary.Configuration;
+using Tributary.Federation.Jobs;
 using Tributary.Provisioning;
+using Tributary.Site.Privacy;
 using Tributary.Site.Rules;
 using Tributary.Transport;
 
@@ -20,8 +22,27 @@ internal static class SiteFileRules
         Jobs = map.Texts("jobs"),
         ModelBytesMax = map.Bytes("model_bytes_max", 1),
         Hours = ReadHours(map, time),
+        Privacy = ReadPrivacy(map.Map("privacy")),
         NeedsApproval = map.Choice("approval", ["none", Manual]) == Manual,
     };
+
+    private static SiteBudget? ReadPrivacy(YamlMap? map)
+    {
+        if (map is null)
+        {
+            return null;
+        }
+
+        var budget = new SiteBudget(
+            map.Number("epsilon", 0, 1e6, inclusive: false) ?? double.PositiveInfinity, map.Number("delta", 0, 1, inclusive: false) ?? JobPrivacy.DeltaUsual);
+        if (!map.Keys.Contains("epsilon"))
+        {
+            map.Missing("epsilon", "the most that one job may spend");
+        }
+
+        map.RefuseOtherKeys();
+        return budget;
+    }
 
     public static SiteFilters ReadFilters(YamlMap? map)
     {

@@ -1,6 +1,7 @@
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Logging.Abstractions;
 using Tributary.Federation.Filters;
+using Tributary.Privacy.SecureAggregation;
 using Tributary.Provisioning;
 using Tributary.Site.Rules;
 using Tributary.Transport;
@@ -34,6 +35,15 @@ public sealed record SiteOptions
 
     /// <summary>The proxy it goes out through; null for the one that the environment names (HTTPS_PROXY and NO_PROXY), if any.</summary>
     public Uri? Proxy { get; init; }
+
+    /// <summary>How it signs its part in secure aggregation and checks others'; null where it has no kit, and then it has no part in any.</summary>
+    public (SignStatement Sign, VerifyStatement Verify)? Statements
+    {
+        get => field ?? (Kit is { } kit ? (
+            (type, text) => PartySignature.Sign(type, text, kit).Detached(),
+            (site, type, text, signature) => SiteSignature.IsOf(site, type, text, signature, kit.Trust)) : null);
+        init;
+    }
 
     /// <summary>Where it says that it is connected, or why not.</summary>
     public ILogger Logger { get; init; } = NullLogger.Instance;

@@ -98,6 +98,8 @@ public sealed class SiteTrainer(SiteFile file, TimeProvider time) : Executor
             ModelFolder = file.ModelFolder!,
             WorkFolder = Path.Combine(file.Options.Folder, "trainer"),
             Threads = Environment.ProcessorCount,
+            Budget = file.Options.Rules.Privacy,
+            Time = time,
         };
         try
         {

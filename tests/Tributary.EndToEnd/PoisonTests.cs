@@ -33,11 +33,11 @@ public sealed class PoisonTests(ITestOutputHelper output) : IDisposable
     {
         DealRecords();
         RunSummary mean = await RunAsync("mean", factor);
-        mean.FinalLoss.ShouldBeGreaterThan(mean.InitialLoss + 0.1, what);
+        mean.FinalLoss!.Value.ShouldBeGreaterThan(mean.InitialLoss!.Value + 0.1, what);
         foreach (string reducer in new[] { "median", "trimmed_mean, trim: 0.3", "krum, byzantine: 2", "krum, byzantine: 2, keep: 3" })
         {
             RunSummary robust = await RunAsync(reducer, factor);
-            robust.FinalLoss.ShouldBeLessThan(robust.InitialLoss - 0.1, $"{reducer}: {what}");
+            robust.FinalLoss!.Value.ShouldBeLessThan(robust.InitialLoss!.Value - 0.1, $"{reducer}: {what}");
         }
     }
 

@@ -22,7 +22,7 @@ public sealed class WorkflowTests : IDisposable
     public async Task The_quickstart_learns_under_every_workflow(string workflow)
     {
         RunSummary run = await RunAsync(workflow);
-        run.FinalLoss.ShouldBeLessThan(run.InitialLoss - 0.5);
+        run.FinalLoss!.Value.ShouldBeLessThan(run.InitialLoss!.Value - 0.5);
         run.Rounds.Count.ShouldBe(2);
         run.Sites.Select(site => site.Name).ShouldBe(["bank", "clinic", "workshop"]);
         run.Sites.ShouldAllBe(site => site.TrainRecords > 0);
@@ -56,7 +56,7 @@ public sealed class WorkflowTests : IDisposable
         RunSummary run = await RunAsync("evaluate");
         run.Rounds.ShouldBeEmpty();
         run.FinalLoss.ShouldBe(run.InitialLoss);
-        run.InitialLoss.ShouldBeInRange(4, 6);
+        run.InitialLoss!.Value.ShouldBeInRange(4, 6);
     }
 
     private static bool OneSite(string line) => !line.StartsWith("  bank", StringComparison.Ordinal) && !line.StartsWith("    data: data/bank", StringComparison.Ordinal)

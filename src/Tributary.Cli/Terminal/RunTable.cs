@@ -1,3 +1,4 @@
+using System.Globalization;
 using Spectre.Console;
 using Tributary.Simulation.Reports;
 
@@ -15,9 +16,9 @@ internal static class RunTable
         // Each site's own loss where there is room for it; the report has them all.
         SiteSummary[] shown = run.Sites.Count <= SiteColumnsMax ? [.. run.Sites] : [];
         Table table = new Table().Border(TableBorder.Simple);
-        table.AddColumns([.. new[] { "round", "loss" }.Concat(shown.Select(site => site.Name)).Concat(["down", "up", "time"])
+        table.AddColumns([.. new[] { "round", "loss" }.Concat(run.Privacy is null ? [] : ["epsilon"]).Concat(shown.Select(site => site.Name)).Concat(["down", "up", "time"])
             .Select(name => new TableColumn(Markup.Escape(name)).RightAligned().NoWrap())]);
-        table.AddRow(["0", Output.Loss(run.InitialLoss), .. shown.Select(_ => string.Empty), string.Empty, string.Empty, string.Empty]);
+        table.AddRow(["0", Known(run.InitialLoss), .. run.Privacy is null ? Array.Empty<string>() : ["0"], .. shown.Select(_ => string.Empty), string.Empty, string.Empty, string.Empty]);
         foreach (RoundSummary round in run.Rounds)
         {
             string best = round.Round == run.BestRound ? $"[green]{Known(round.GlobalLoss)}[/]" : Known(round.GlobalLoss);
@@ -25,7 +26,8 @@ internal static class RunTable
             [
                 $"{round.Round}",
                 best,
-                .. shown.Select(site => round.Sites.FirstOrDefault(part => part.Site == site.Name) is { } part ? Output.Loss(part.LocalLoss) : "-"),
+                .. round.Epsilon is { } epsilon ? [epsilon.ToString("0.###", CultureInfo.InvariantCulture)] : Array.Empty<string>(),
+                .. shown.Select(site => round.Sites.FirstOrDefault(part => part.Site == site.Name) is { } part ? Known(part.LocalLoss) : "-"),
                 Output.Bytes(round.BytesDown),
                 Output.Bytes(round.BytesUp),
                 Output.Time(round.Seconds),
@@ -40,7 +42,22 @@ internal static class RunTable
 
         PrintCrossSite(run);
         long bytes = run.BytesDown + run.BytesUp;
-        Consoles.Out.MarkupLineInterpolated($"held-out loss [bold]{Output.Loss(run.InitialLoss)}[/] -> [bold green]{Output.Loss(run.FinalLoss)}[/], best in round {run.BestRound}");
+        if (run.EndedEarly is { } reason)
+        {
+            Consoles.Out.WriteLine($"ended after round {run.Rounds.Count}: {reason}");
+        }
+
+        if (run.Privacy is { } privacy)
+        {
+            string figures = privacy.FiguresWithheld ? "losses and counts stay at the sites" : "the losses are told outside of that";
+            Consoles.Out.MarkupLineInterpolated($"privacy of a {privacy.Unit}: epsilon [bold]{privacy.Epsilon:0.###}[/] at delta {privacy.Delta} spent; {figures}");
+        }
+
+        if (run is { InitialLoss: { } initial, FinalLoss: { } final })
+        {
+            Consoles.Out.MarkupLineInterpolated($"held-out loss [bold]{Output.Loss(initial)}[/] -> [bold green]{Output.Loss(final)}[/], best in round {run.BestRound}");
+        }
+
         Consoles.Out.WriteLine($"{Output.Bytes(bytes)} moved, {Output.Percent(bytes, run.Fp32BytesDown + run.Fp32BytesUp)} of fp32; peak memory {Output.Bytes(run.PeakRssBytes)}; {Output.Time(run.Seconds)}");
         Consoles.Out.WriteLine();
 

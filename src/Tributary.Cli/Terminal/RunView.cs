@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using Spectre.Console;
 using Spectre.Console.Rendering;
 using Tributary.Federation.Rounds;
@@ -117,6 +118,14 @@ internal sealed class RunView
         {
             string which = known.Round == 0 ? "initial model" : $"round {known.Round} of {_simulation.Job.Rounds}";
             _console.WriteLine($"[{elapsed}] {which}: held-out loss {Output.Loss(known.Loss)}, {Output.Bytes(_bytes)} moved");
+        }
+        else if (happened is PrivacySpent spent)
+        {
+            _console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{elapsed}] round {spent.Round} of {_simulation.Job.Rounds} spends up to epsilon {spent.Epsilon:0.###} at delta {spent.Delta}"));
+        }
+        else if (happened is RoundsEnded ended)
+        {
+            _console.WriteLine($"[{elapsed}] round {ended.Round} does not run: {ended.Reason}");
         }
         else if (happened is TaskRetried retried)
         {

@@ -32,7 +32,7 @@ public static class ServerUpdate
             throw new JobFailedException($"round {round}: {refusal.Reason}");
         }
 
-        TensorSource Reduced() => Reduce(job.Aggregation, results, cancellationToken);
+        TensorSource Reduced() => context.Reduce(round, results, cancellationToken);
         bool isChange = results[0].Kind == MessageKind.Delta;
         if (job.ServerOptimizer is not { } settings)
         {

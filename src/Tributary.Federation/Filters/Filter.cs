@@ -11,6 +11,9 @@ public enum TensorKind
 
     /// <summary>A codec's bytes.</summary>
     Encoded,
+
+    /// <summary>Integers of a ring, bare or under masks.</summary>
+    Integers,
 }
 
 /// <summary>

@@ -61,14 +61,25 @@ public sealed class FilterPipeline
     /// <summary>The pipeline that a job's precision asks for at a point.</summary>
     /// <param name="point">The point.</param>
     /// <param name="precision">The job's precision.</param>
-    /// <param name="own">A site's own filters, in order, where a result leaves it: they see the update before it is encoded.</param>
+    /// <param name="own">A site's own filters, in order, where a result leaves it: they see the update before it is encoded. Where results are integers of a ring, whoever knows the round gives the filters that make these, too.</param>
     /// <exception cref="FilterMismatchException">A filter does not take what comes before it gives.</exception>
     public static FilterPipeline For(FilterPoint point, JobPrecision precision, params IReadOnlyList<Filter> own) => point switch
     {
         FilterPoint.TaskDataOut => new FilterPipeline(point, Encoder(precision.Task, precision.Budget, isTask: true)),
+        FilterPoint.TaskResultOut when precision.Ring is not null => new FilterPipeline(point, [.. own]),
         FilterPoint.TaskResultOut => new FilterPipeline(point, [.. own, Encoder(precision.Result, precision.Budget, isTask: false)]),
         _ => new FilterPipeline(point, new DequantizeFilter()),
     };
+
+    /// <summary>Makes the pipelines of all points, to see that there are such: only that of integers of a ring is not known before its round.</summary>
+    /// <exception cref="FilterMismatchException">A filter does not take what comes before it gives.</exception>
+    public static void Check(JobPrecision precision)
+    {
+        foreach (FilterPoint point in Enum.GetValues<FilterPoint>().Where(point => point != FilterPoint.TaskResultOut || precision.Ring is null))
+        {
+            _ = For(point, precision);
+        }
+    }
 
     /// <summary>Wraps a source in all filters.</summary>
     public TensorSource Apply(TensorSource source) => _filters.Aggregate(source, (wrapped, filter) => filter.Apply(wrapped));
@@ -77,7 +88,12 @@ public sealed class FilterPipeline
         ? new AdaptFilter(budget ?? new JobBudget(), isTask)
         : new QuantizeFilter(Precision.Parse(precision));
 
-    private static string Text(TensorKind kind) => kind == TensorKind.Dense ? "dense" : "encoded";
+    private static string Text(TensorKind kind) => kind switch
+    {
+        TensorKind.Dense => "dense",
+        TensorKind.Encoded => "encoded",
+        _ => "integer",
+    };
 }
 
 /// <summary>Filters that do not fit together.</summary>

@@ -33,8 +33,11 @@ public sealed record Job
     [JsonIgnore]
     public JobPrecision LastPrecision => Precision with { Task = Precision.Last ?? Precision.Task };
 
+    /// <summary>Why what it asks for does not go together, whoever wrote it; null where it does.</summary>
+    public string? Refuse() => RefusePrecision() ?? JobSecureAggregation.Refuse(this)?.Reason ?? JobPrivacy.Refuse(this)?.Reason;
+
     /// <summary>Why its precisions do not go with what it exchanges; null where they do.</summary>
-    public string? RefusePrecision() => Exchange == Exchange.Weights && (JobPrecision.IsForChanges(Precision.Task) || JobPrecision.IsForChanges(Precision.Result))
+    private string? RefusePrecision() => Exchange == Exchange.Weights && (JobPrecision.IsForChanges(Precision.Task) || JobPrecision.IsForChanges(Precision.Result))
         ? $"'precision' is {(JobPrecision.IsForChanges(Precision.Task) ? Precision.Task : Precision.Result)}, which ruins a model that is sent whole; exchange changes (delta), or take a finer one"
         : null;
 
@@ -54,7 +57,21 @@ public sealed record Job
 
     /// <summary>Whether there is something to keep: weights are sent whole each time, and lose nothing for good.</summary>
     [JsonIgnore]
-    public bool KeepsResiduals => Feedback > 0 && Exchange == Exchange.Delta;
+    public bool KeepsResiduals => Feedback > 0 && Exchange == Exchange.Delta && !AddsNoiseAtSites && Precision.Ring is null;
+
+    /// <summary>Whether a site adds noise to its whole change: what that leaves has to go as it is, and nothing of it comes later.</summary>
+    [JsonIgnore]
+    public bool AddsNoiseAtSites => Privacy is { Unit: PrivacyUnit.Site, Noise: NoisePlace.Site };
+
+    /// <summary>Whether what sites measure on their records, and how many these are, stays there.</summary>
+    [JsonIgnore]
+    public bool WithholdsFigures => Privacy is { Figures: PrivateFigures.Withheld };
+
+    /// <summary>
+    /// Whether a site's message is made with noise or masks that must never hide another one: then it is whole on its disk before the first byte leaves, and a retry sends the same.
+    /// </summary>
+    [JsonIgnore]
+    public bool FreezesResults => Privacy is { Unit: PrivacyUnit.Record } || AddsNoiseAtSites || SecureAggregation is not null;
 
     /// <summary>How much of a message is held in memory before it moves on.</summary>
     public Streaming Streaming { get; init; } = Streaming.File;
@@ -99,6 +116,12 @@ public sealed record Job
 
     /// <summary>What the server makes of a round's mean change; null where it is added as it is.</summary>
     public JobServerOptimizer? ServerOptimizer { get; init; }
+
+    /// <summary>Differential privacy; null for none.</summary>
+    public JobPrivacy? Privacy { get; init; }
+
+    /// <summary>Secure aggregation; null where the server sees every update.</summary>
+    public JobSecureAggregation? SecureAggregation { get; init; }
 }
 
 /// <summary>What a message says.</summary>

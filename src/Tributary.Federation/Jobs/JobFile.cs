@@ -76,7 +76,7 @@ public sealed record JobFile
             TaskRetries = (int)(map.Integer("task_retries", 0, 100) ?? defaults.TaskRetries),
             Train = ReadTraining(map.Map("train"), defaults.Train, isSubmitted ? null : trainers),
         };
-        job = JobFileAggregation.Read(map, JobFileRounds.Read(map, JobFileMessages.Check(map, job)));
+        job = JobFilePrivacy.Read(map, JobFileAggregation.Read(map, JobFileRounds.Read(map, JobFileMessages.Check(map, job))));
         if (job.Name.Length > 0)
         {
             map.CheckName("name", job.Name);

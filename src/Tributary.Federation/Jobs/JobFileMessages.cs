@@ -23,8 +23,14 @@ internal static class JobFileMessages
         YamlMap each = map.Map("precision")!;
         JobBudget? budget = ReadBudget(each);
         bool isAdaptive = each.Keys.Contains("budget") || each.Keys.Contains("error");
-        string task = each.Choice("task", [.. PrecisionNames, JobPrecision.Adaptive]) ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("task", "the precision of messages to the sites"));
-        string result = each.Choice("result", [.. PrecisionNames, JobPrecision.Adaptive, JobPrecision.Auto])
+        string task = each.Choice("task", [.. PrecisionNames, JobPrecision.Adaptive]) ?? (isAdaptive || each.Keys.Contains("ring") ? JobPrecision.Adaptive : each.Missing("task", "the precision of messages to the sites"));
+        JobRing? ring = ReadRing(each);
+        if (ring is not null && !isAdaptive && !each.Keys.Contains("task"))
+        {
+            task = Precision.Nf4.Name;
+        }
+
+        string result = ring is not null ? JobPrecision.Integers : each.Choice("result", [.. PrecisionNames, JobPrecision.Adaptive, JobPrecision.Auto])
             ?? (isAdaptive ? JobPrecision.Adaptive : each.Missing("result", "the precision of messages from the sites"));
         string? first = each.Choice("first", PrecisionNames);
         string? last = each.Choice("last", PrecisionNames);
@@ -41,11 +47,30 @@ internal static class JobFileMessages
         // Whoever knows the folder reads the file.
         _ = each.Text("sensitivity");
         each.RefuseOtherKeys();
-        return new JobPrecision(task, result, first, budget, last);
+        return new JobPrecision(task, result, first, budget, last, ring);
     }
 
     /// <summary>The path of the measured sensitivities, as the file has it; null where it names none.</summary>
     public static string? ReadSensitivity(YamlMap map) => map.IsMap("precision") ? map.Map("precision")!.Text("sensitivity") : null;
+
+    /// <summary>The ring of the results: <c>ring: 8</c>, with <c>range</c> for what the first round's values may be.</summary>
+    private static JobRing? ReadRing(YamlMap map)
+    {
+        long? bits = map.Integer("ring", JobRing.BitsMin, JobRing.BitsMax);
+        double? range = map.Number("range", 0, 1e6, inclusive: false);
+        if (bits is null && range is not null)
+        {
+            map.Wrong("range", "'range' is the largest value of a ring's first round; say 'ring' too, or leave it out");
+        }
+
+        if (bits is not null && map.Keys.Contains("result"))
+        {
+            map.Wrong("ring", "'ring' is a precision of results, and 'result' is given too; remove one of them");
+            _ = map.Text("result");
+        }
+
+        return bits is { } k ? new JobRing((int)k, range) : null;
+    }
 
     private static JobBudget? ReadBudget(YamlMap map)
     {

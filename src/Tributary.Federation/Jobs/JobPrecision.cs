@@ -14,8 +14,12 @@ namespace Tributary.Federation.Jobs;
 /// <param name="Last">
 /// Of the last message to the sites, with which they measure the model that the job ends with: no later one brings what it loses. Null for <paramref name="Task"/>.
 /// </param>
-public sealed record JobPrecision(string Task, string Result, string? First = null, JobBudget? Budget = null, string? Last = null)
+/// <param name="Ring">The ring of results that are summed as integers; then <paramref name="Result"/> is <see cref="Integers"/>. Null for none.</param>
+public sealed record JobPrecision(string Task, string Result, string? First = null, JobBudget? Budget = null, string? Last = null, JobRing? Ring = null)
 {
+    /// <summary>The name of a precision of results that are integers of a ring.</summary>
+    public const string Integers = "ring";
+
     /// <summary>The name of a precision that is chosen for each tensor, anew for each message.</summary>
     public const string Adaptive = "adaptive";
 
@@ -27,7 +31,7 @@ public sealed record JobPrecision(string Task, string Result, string? First = nu
     public string Whole => First ?? (IsForChanges(Task) ? Precision.Nf4.Name : Task);
 
     /// <summary>Whether a precision can carry changes only.</summary>
-    public static bool IsForChanges(string name) => name is Adaptive or Auto || (Precision.TryParse(name, out Codec? codec) && codec.IsForChanges);
+    public static bool IsForChanges(string name) => name is Adaptive or Auto or Integers || (Precision.TryParse(name, out Codec? codec) && codec.IsForChanges);
 }
 
 /// <summary>What the messages of an adaptive precision are held to: bytes, or what they may lose.</summary>

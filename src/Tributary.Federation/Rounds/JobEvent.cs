@@ -51,3 +51,14 @@ public sealed record ModelSaved(int Round) : JobEvent(Round);
 /// <param name="Round">The round that made the model; 0 is the initial one.</param>
 /// <param name="Loss">Nats per response token.</param>
 public sealed record LossKnown(int Round, double Loss) : JobEvent(Round);
+
+/// <summary>A round has spent of the job's privacy.</summary>
+/// <param name="Round">The round.</param>
+/// <param name="Epsilon">Epsilon so far, with this round.</param>
+/// <param name="Delta">The delta of that statement.</param>
+public sealed record PrivacySpent(int Round, double Epsilon, double Delta) : JobEvent(Round);
+
+/// <summary>No round more is run, although the job has some left.</summary>
+/// <param name="Round">The round that does not run.</param>
+/// <param name="Reason">Why.</param>
+public sealed record RoundsEnded(int Round, string Reason) : JobEvent(Round);

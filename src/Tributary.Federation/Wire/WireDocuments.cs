@@ -27,9 +27,10 @@ public sealed record MessageDocument(string Path, long Length, string? Digest, M
 /// <param name="Counted">
 /// The digest of this site's last result in the job that counts, where the job keeps residuals: which of its own the site goes on with. Null where none counts.
 /// </param>
+/// <param name="Note">What this site is told beside the model, as JSON: the round's ring, or a stage of secure aggregation. Null for nothing.</param>
 /// <param name="Traceparent">The server's span of this step, as the W3C's Trace Context writes it; null where nobody traces.</param>
 public sealed record TaskDocument(
-    Job Job, string Name, int Round, int Step, int Attempt, MessageDocument Message, BaseDocument? Base, int? Connections = null, SignedJobDocument? Signed = null, string? Counted = null, string? Traceparent = null);
+    Job Job, string Name, int Round, int Step, int Attempt, MessageDocument Message, BaseDocument? Base, int? Connections = null, SignedJobDocument? Signed = null, string? Counted = null, string? Traceparent = null, string? Note = null);
 
 /// <summary>The base of a change, as a message of weights.</summary>
 /// <param name="Path">Its address below the server's.</param>
@@ -42,7 +43,8 @@ public sealed record BaseDocument(string Path, string Model);
 /// <param name="Metrics">Figures by name.</param>
 /// <param name="Digest">The digest of the uploaded message; null where the task trains nothing.</param>
 /// <param name="Meaning">What its tensors are; null where there is none.</param>
-public sealed record ResultDocument(int Attempt, long Samples, IReadOnlyDictionary<string, double> Metrics, string? Digest, MessageMeaning? Meaning);
+/// <param name="Answer">What the site says beside the figures, as JSON: its message of a stage of secure aggregation. Null for nothing.</param>
+public sealed record ResultDocument(int Attempt, long Samples, IReadOnlyDictionary<string, double> Metrics, string? Digest, MessageMeaning? Meaning, string? Answer = null);
 
 /// <summary>A site begins the upload of a result's message.</summary>
 /// <param name="Length">The message's length in bytes.</param>

@@ -1,3 +1,4 @@
+using Tributary.Federation.Aggregation;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
 using Tributary.Tensors;
@@ -14,6 +15,16 @@ public abstract class ControllerContext
     /// The newest global model that is durable: the one the job starts from, round 0, or after a restart the last round's.
     /// </summary>
     public abstract GlobalModel Latest { get; }
+
+    /// <summary>Whether a round may run. One that would break the job's privacy budget may not, and then there is no other after it: the job ends with the model of the round before.</summary>
+    public virtual bool BeginRound(int round) => true;
+
+    /// <summary>One update of a round's many, with what the job's privacy does to it.</summary>
+    /// <param name="round">The round.</param>
+    /// <param name="results">Its results, each with an update where the server may see it.</param>
+    /// <param name="cancellationToken">Ends a pass that chooses.</param>
+    public virtual TensorSource Reduce(int round, IReadOnlyList<SiteResult> results, CancellationToken cancellationToken) =>
+        ServerUpdate.Reduce(Job.Aggregation, results, cancellationToken);
 
     /// <summary>
     /// Sends a model and a task to sites and waits until the step is closed. Asked again for the same round and step, after a
@@ -76,6 +87,9 @@ public sealed record TaskRequest(string Task, int Round, GlobalModel Model, int 
 
     /// <summary>How many of their results have to count; null for what the job says.</summary>
     public int? MinSites { get; init; }
+
+    /// <summary>What each site is told beside the model, by its name; null for nothing.</summary>
+    public IReadOnlyDictionary<string, string>? Notes { get; init; }
 }
 
 /// <summary>A site's result as a controller sees it.</summary>
@@ -85,7 +99,11 @@ public sealed record TaskRequest(string Task, int Round, GlobalModel Model, int 
 /// <param name="Samples">The update's weight.</param>
 /// <param name="Metrics">Figures by name; see <see cref="Tasks.MetricNames"/>.</param>
 /// <param name="Round">The round whose task it answers.</param>
-public sealed record SiteResult(string Site, TensorSource? Update, MessageKind Kind, long Samples, IReadOnlyDictionary<string, double> Metrics, int Round);
+public sealed record SiteResult(string Site, TensorSource? Update, MessageKind Kind, long Samples, IReadOnlyDictionary<string, double> Metrics, int Round)
+{
+    /// <summary>What it says beside the figures; null for nothing.</summary>
+    public string? Answer { get; init; }
+}
 
 /// <summary>A job that cannot go on. The message names the site or file and says what to do.</summary>
 public sealed class JobFailedException : Exception

@@ -32,12 +32,24 @@ public sealed class FedAvg : Controller
         GlobalModel global = context.Latest;
         for (int round = global.Round + 1; round <= context.Job.Rounds; round++)
         {
+            if (!context.BeginRound(round))
+            {
+                break;
+            }
+
             var train = new TaskRequest(TaskNames.Train, round, global) { Sites = SiteDraw.Of(context.Job, round) };
             IReadOnlyList<SiteResult> results = await context.BroadcastAsync(train, cancellationToken);
-            context.RecordLoss(global, HeldOutLoss.Of(round, results));
+            if (!context.Job.WithholdsFigures)
+            {
+                context.RecordLoss(global, HeldOutLoss.Of(round, results));
+            }
+
             global = await ServerUpdate.SaveAsync(context, round, global, results, cancellationToken);
         }
 
-        await Evaluate.FinalAsync(context, global, cancellationToken);
+        if (!context.Job.WithholdsFigures)
+        {
+            await Evaluate.FinalAsync(context, global, cancellationToken);
+        }
     }
 }

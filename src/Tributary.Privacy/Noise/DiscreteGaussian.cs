@@ -11,6 +11,9 @@ public sealed record DiscreteGaussian(long Numerator, long Denominator = 1)
     private const long NumeratorMax = 1L << 46;
     private const long DenominatorMax = 1L << 16;
 
+    /// <summary>The largest sigma of <see cref="AtLeast"/>.</summary>
+    public const double DeviationMax = 32768;
+
     /// <summary>The numerator of sigma^2.</summary>
     public long Numerator { get; } = Numerator is >= 1 and <= NumeratorMax
         ? Numerator
@@ -29,7 +32,7 @@ public sealed record DiscreteGaussian(long Numerator, long Denominator = 1)
     public static DiscreteGaussian AtLeast(double deviation)
     {
         const int Fraction = 1 << 15;
-        return deviation is > 0 and <= 32768 && Math.Ceiling(deviation * deviation * Fraction) is var parts
+        return deviation is > 0 and <= DeviationMax && Math.Ceiling(deviation * deviation * Fraction) is var parts
             ? new DiscreteGaussian((long)parts, Fraction)
             : throw new ArgumentException($"The deviation is {deviation}, but should be above 0 and up to 32768 steps of the grid.", nameof(deviation));
     }

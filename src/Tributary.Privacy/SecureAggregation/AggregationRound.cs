@@ -44,7 +44,7 @@ public sealed class AggregationRound
             throw new ArgumentException($"The ring is for sums of up to {ring.Sites} sites, but the roster has {Roster.Count}: the sum could go around.", nameof(ring));
         }
 
-        Threshold = Math.Max(OverTwoThirds(Roster.Count), minimumCohort);
+        Threshold = ThresholdOf(Roster.Count, minimumCohort);
         Digest = CanonicalBytes.Digest(
             "tributary secure aggregation, version 1",
             job,
@@ -84,6 +84,9 @@ public sealed class AggregationRound
 
     /// <summary>Who shares masks and secrets with whom.</summary>
     public NeighbourGraph Graph { get; }
+
+    /// <summary>How many sites of a roster have to stay through every stage.</summary>
+    public static int ThresholdOf(int sites, int minimumCohort) => Math.Max(OverTwoThirds(sites), minimumCohort);
 
     /// <summary>The least number that is more than two thirds of a number.</summary>
     internal static int OverTwoThirds(int count) => (2 * count / 3) + 1;

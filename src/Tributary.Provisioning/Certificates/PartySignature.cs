@@ -24,6 +24,18 @@ public sealed record PartySignature(string Text, string Signature, string Certif
         return new PartySignature(text, Convert.ToBase64String(signature), kit.Certificate.ExportCertificatePem());
     }
 
+    /// <summary>A signature beside its text, as <see cref="Detached"/> gives it.</summary>
+    /// <param name="text">The text.</param>
+    /// <param name="detached">Signature and certificate; what is none is refused when it is checked.</param>
+    public static PartySignature Attach(string text, byte[] detached)
+    {
+        string[] parts = Encoding.UTF8.GetString(detached).Split('\n', 2);
+        return new PartySignature(text, parts[0], parts.Length == 2 ? parts[1] : string.Empty);
+    }
+
+    /// <summary>Signature and certificate without the text, for a receiver that knows it.</summary>
+    public byte[] Detached() => Encoding.UTF8.GetBytes($"{Signature}\n{Certificate}");
+
     /// <summary>Checks signature and certificate, and gives who has signed.</summary>
     /// <param name="type">What kind of document it has to be.</param>
     /// <param name="trust">What the certificate is held against, at this moment.</param>
@@ -35,7 +47,7 @@ public sealed record PartySignature(string Text, string Signature, string Certif
         {
             certificate = X509Certificate2.CreateFromPem(Certificate);
         }
-        catch (CryptographicException e)
+        catch (Exception e) when (e is CryptographicException or ArgumentException)
         {
             throw new CertificateRefusedException($"the signer's certificate cannot be read: {e.Message}");
         }

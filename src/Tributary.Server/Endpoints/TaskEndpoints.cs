@@ -184,7 +184,7 @@ internal static class TaskEndpoints
             return Refused(StatusCodes.Status422UnprocessableEntity, reason);
         }
 
-        var row = new ResultRow(open.Round, open.Step, site, result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning);
+        var row = new ResultRow(open.Round, open.Step, site, result.Attempt, result.Samples, result.Metrics, result.Digest, result.Meaning) { Answer = result.Answer };
         try
         {
             return new Answer(run.AddResult(open, row, cancellationToken) ? StatusCodes.Status204NoContent : StatusCodes.Status410Gone, null);

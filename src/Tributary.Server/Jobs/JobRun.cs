@@ -6,8 +6,11 @@ using Tributary.Federation.Filters;
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Rounds;
+using Tributary.Federation.Tasks;
 using Tributary.Federation.Wire;
 using Tributary.Federation.Workflows;
+using Tributary.Privacy.Rings;
+using Tributary.Privacy.SecureAggregation;
 using Tributary.Server.Storage;
 using Tributary.Server.Telemetry;
 using Tributary.Tensors;
@@ -32,6 +35,8 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     private readonly FilterPipeline _resultIn;
     private readonly ResultCheck _check;
     private readonly RoundTrace _trace;
+    private readonly PrivateRounds? _private;
+    private readonly RingRounds _rings;
     private readonly Lock _gate = new();
 
     // Guarded by the gate: a merge that ends closes what is too old.
@@ -52,9 +57,11 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         _resultIn = FilterPipeline.For(FilterPoint.TaskResultIn, job.Precision);
         _trace = new RoundTrace(job);
         _check = new ResultCheck(job, folder, _resultIn);
+        _rings = new RingRounds(this, report);
         _journal.AddModel(job.Name, 0, 0);
         int latest = _journal.Models(job.Name)[^1].Round;
         Latest = OpenModel(latest);
+        _private = PrivateRounds.Of(job, TrainedTensors.Of(initial, job.Train).Manifest.ElementCount, folder.Privacy, time);
     }
 
     public override Job Job { get; }
@@ -70,7 +77,25 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     /// <summary>The steps that sites work on now.</summary>
     public StepCollector Steps { get; }
 
+    /// <summary>Why the job ends with rounds left; null where it does not.</summary>
+    public string? EndedEarly => _private?.Ended;
+
+    /// <summary>Epsilon after each round whose model is durable; empty where the job has no differential privacy.</summary>
+    public IReadOnlyList<double> Epsilons => _private is null ? [] : [.. _journal.Models(Job.Name).Where(model => model.Round > 0).Select(model => _private.EpsilonAfter(model.Round))];
+
+    public override bool BeginRound(int round) => _private?.Begin(round, _report) ?? true;
+
+    public override TensorSource Reduce(int round, IReadOnlyList<SiteResult> results, CancellationToken cancellationToken) =>
+        Job.Precision.Ring is not null ? _rings.Mean(results) : _private?.Reduce(round, results) ?? base.Reduce(round, results, cancellationToken);
+
+    /// <summary>What holds sites' signatures in secure aggregation against their certificates; null where sites have none.</summary>
+    public VerifyStatement? Verify { get; init; }
+
     public override Task<IReadOnlyList<SiteResult>> BroadcastAsync(TaskRequest request, CancellationToken cancellationToken) =>
+        Job.Precision.Ring is not null && request.Task == TaskNames.Train ? _rings.BroadcastAsync(request, cancellationToken) : AskAsync(request, cancellationToken);
+
+    /// <summary>Closes a step as it is asked for.</summary>
+    public Task<IReadOnlyList<SiteResult>> AskAsync(TaskRequest request, CancellationToken cancellationToken) =>
         CloseAsync(request, row => Steps.CollectAsync(request, row, cancellationToken));
 
     public override Task<IReadOnlyList<SiteResult>> BufferAsync(TaskRequest request, int size, CancellationToken cancellationToken) =>
@@ -128,6 +153,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
             () =>
             {
                 _journal.AddModel(Job.Name, round, Stopwatch.GetElapsedTime(start).TotalSeconds);
+                _private?.Saved(round);
                 _report(new ModelSaved(round));
                 Forget(round, [.. used, before]);
             },
@@ -164,11 +190,21 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     /// <exception cref="TensorFormatException">The message cannot be read, its tensors are not the model's, or a value is none.</exception>
     public bool AddResult(OpenStep open, ResultRow result, CancellationToken cancellationToken)
     {
-        ResultRow seen = _check.Look(open.Request, result, open.Message.ModelDigest, cancellationToken);
+        ResultRow seen = _check.Look(open.Request, result, Job.SecureAggregation is null ? open.Message.ModelDigest : SentModel(open.Round, AggregationTasks.AttemptOf(open.Step)), cancellationToken);
         return Steps.Add(open, seen, result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site)).Length);
     }
 
     public void Report(JobEvent happened) => _report(happened);
+
+    /// <summary>The digest of the model that the sites of a round under secure aggregation hold, as an attempt's first step has sent it.</summary>
+    public string SentModel(int round, int attempt)
+    {
+        StepRow keys = _journal.Steps(Job.Name).First(row => row.Round == round && row.Step == attempt * AggregationTasks.StepsOfAttempt);
+        return keys.Meaning.ModelDigest(keys.Digest);
+    }
+
+    /// <summary>How many attempts at a round's sum were begun, also before a restart.</summary>
+    public int Attempts(int round) => _journal.Steps(Job.Name).Where(row => row.Round == round).Select(row => AggregationTasks.AttemptOf(row.Step) + 1).DefaultIfEmpty(0).Max();
 
     public async ValueTask DisposeAsync()
     {
@@ -176,6 +212,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         await Merged.ContinueWith(static _ => { }, CancellationToken.None, TaskContinuationOptions.None, TaskScheduler.Default);
         await Steps.DisposeAsync();
         _trace.Dispose();
+        _private?.Dispose();
         _opened.ForEach(source => source.Dispose());
         _model?.Dispose();
         foreach (SafetensorsFile kept in _kept.Values)
@@ -255,9 +292,10 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         foreach (ResultRow row in _journal.ResultsFor(Job.Name, request.Round, request.Step))
         {
             string path = _folder.Spool(row.Round, row.Step, row.Site);
-            TensorSource? update = row.Digest is null ? null : Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
-
-            results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics, row.Round));
+            TensorSource? update = row.Digest is null ? null
+                : Job.Precision.Ring is { } ring ? Keep(new UnpackedSource(Keep(OpenResult(row, path)), TrainedTensors.Of(request.Model.Weights, Job.Train).Manifest, ring.Bits))
+                : Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
+            results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics, row.Round) { Answer = row.Answer });
         }
 
         return results;

@@ -37,14 +37,14 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     public GrowingModel? Newest { get; set; }
 
     /// <summary>The shadows that sites may need.</summary>
-    public IReadOnlyList<string> Held => [.. Needed(journal.Steps(job.Name)).Select(row => folder.Shadow(row.Round, row.Step))];
+    public IReadOnlyList<string> Held => [.. Needed(Sent()).Select(row => folder.Shadow(row.Round, row.Step))];
 
     /// <summary>
     /// Whether a step's message lies in files already and need not be encoded: the initial model stays where it is for the whole job; of
     /// later ones only weights are sent as they lie.
     /// </summary>
     public bool IsStored(TaskRequest request) =>
-        (job.Exchange == Exchange.Weights || request.Model.Round == 0) && _whole.Apply(request.Model.Weights).IsStored;
+        SendsNothing(request) || ((job.Exchange == Exchange.Weights || request.Model.Round == 0) && _whole.Apply(request.Model.Weights).IsStored);
 
     /// <summary>
     /// Offers a step's message: from where it lies if no filter changes it, or else encoded into a file while the sites fetch it already.
@@ -52,6 +52,11 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     /// </summary>
     public StepMessage Begin(TaskRequest request, StepRow? row, CancellationToken cancellationToken)
     {
+        if (SendsNothing(request))
+        {
+            return BeginNote(request, row, cancellationToken);
+        }
+
         DateTimeOffset opened = time.GetUtcNow();
         StepRow? before = Before(row);
         List<IDisposable> sources = [];
@@ -82,10 +87,26 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         }
     }
 
+    /// <summary>Whether a step asks its sites for something about the model that they hold, and sends none.</summary>
+    private bool SendsNothing(TaskRequest request) =>
+        job.SecureAggregation is not null && request.Task is (TaskNames.Train or AggregationTasks.Shares or AggregationTasks.Survivors or AggregationTasks.Unmasking);
+
+    /// <summary>A step without a model: its message is a header.</summary>
+    private StepMessage BeginNote(TaskRequest request, StepRow? row, CancellationToken cancellationToken)
+    {
+        DateTimeOffset opened = time.GetUtcNow();
+        SafetensorsWriter plan = MessageFile.Plan(new NoTensors());
+        string name = Name(request);
+        return new StepMessage(
+            name, Routes.Object(job.Name, name), new MessageMeaning(MessageKind.Weights, null, StepRow.NoPrecision), plan, new PlannedMessage(plan), [], row?.Digest,
+            (message, made) => journal.OpenStep(job.Name, new StepRow(request.Round, request.Step, request.Task, made.Digest, message.Meaning, made.Length, 0, opened)),
+            Newest?.Saved ?? Task.CompletedTask, [], cancellationToken);
+    }
+
     /// <summary>The base of a step's change, for sites that do not hold it; null where the message is a model itself.</summary>
     public (ServedObject Object, BaseDocument Document)? OfferBase(TaskRequest request, StepRow? row)
     {
-        if (Before(row) is not { } before)
+        if (SendsNothing(request) || Before(row) is not { } before)
         {
             return null;
         }
@@ -97,7 +118,10 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     }
 
     /// <summary>What the sites hold after the last step; it and what it is read from are added to <paramref name="opened"/>.</summary>
-    public TensorSource OpenLastShadow(List<IDisposable> opened) => OpenShadow(journal.Steps(job.Name)[^1], opened);
+    public TensorSource OpenLastShadow(List<IDisposable> opened) => OpenShadow(Sent()[^1], opened);
+
+    /// <summary>The steps that sent a model or its change, in order: what sites hold follows from these.</summary>
+    private List<StepRow> Sent() => [.. journal.Steps(job.Name).Where(row => row.SendsModel)];
 
     // No later one corrects it: sites measure the model that the job ends with.
     private bool IsLast(TaskRequest request) => request.Task == TaskNames.Evaluate && request.Round > job.Rounds;
@@ -112,8 +136,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
             return null;
         }
 
-        IReadOnlyList<StepRow> steps = journal.Steps(job.Name);
-        return steps.TakeWhile(step => step != row).LastOrDefault();
+        return Sent().TakeWhile(step => step != row).LastOrDefault();
     }
 
     /// <summary>
@@ -149,7 +172,7 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     /// <summary>Kept are the messages of open steps, and the one before the last where that is the base: a model as it was sent.</summary>
     private void ClearMessages()
     {
-        IReadOnlyList<StepRow> steps = journal.Steps(job.Name);
+        IReadOnlyList<StepRow> steps = Sent();
         IEnumerable<StepRow> bases = job.Exchange == Exchange.Delta ? Needed(steps).Where(row => row.Meaning.Base is null) : [];
         folder.ClearMessages([.. bases.Append(steps[^1]).Concat(steps.Where(IsOpen)).Select(row => folder.Message(row.Round, row.Step))]);
     }
@@ -171,5 +194,14 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
         {
             opened.ForEach(source => source.Dispose());
         }
+    }
+
+    private sealed class NoTensors : TensorSource
+    {
+        public override TensorManifest Manifest { get; } = new([]);
+
+        public override bool IsStored => true;
+
+        public override void Read(Tile tile, int offset, Span<byte> destination) => throw new InvalidOperationException("There is nothing to read.");
     }
 }

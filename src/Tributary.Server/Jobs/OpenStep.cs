@@ -47,7 +47,7 @@ internal sealed class OpenStep(
         int attempt = journal.AddAttempt(job.Name, Round, Step, site);
         _handed.TryAdd(site, attempt);
         string? counted = job.KeepsResiduals ? journal.LastResult(job.Name, site) : null;
-        return new TaskDocument(job, Name, Round, Step, attempt, message.Document, baseModel?.Document, Math.Max(1, ConnectionsMax / job.Sites.Count), Counted: counted, Traceparent: _trace);
+        return new TaskDocument(job, Name, Round, Step, attempt, message.Document, baseModel?.Document, Math.Max(1, ConnectionsMax / job.Sites.Count), Counted: counted, Traceparent: _trace, Note: request.Notes?.GetValueOrDefault(site));
     }
 
     /// <summary>

@@ -5,6 +5,7 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Workflows;
+using Tributary.Privacy.Rings;
 using Tributary.Server.Storage;
 using Tributary.Tensors;
 
@@ -43,8 +44,28 @@ internal sealed class ResultCheck(Job job, JobFolder folder, FilterPipeline resu
             return result;
         }
 
+        if (job.Precision.Ring is { } ring)
+        {
+            CheckIntegers(folder.Spool(result.Round, result.Step, result.Site), TrainedTensors.Of(request.Model.Weights, job.Train), ring.Bits);
+            return result;
+        }
+
         double norm = Norm(folder.Spool(result.Round, result.Step, result.Site), TrainedTensors.Of(request.Model.Weights, job.Train), cancellationToken);
         return result with { Metrics = new Dictionary<string, double>(result.Metrics, StringComparer.Ordinal) { [MetricNames.UpdateNorm] = norm } };
+    }
+
+    /// <summary>Whether a message has the model's tensors as packed integers. Any integers are some of the ring, and of masked ones nothing more can be said.</summary>
+    private static void CheckIntegers(string path, TensorSource model, int bits)
+    {
+        try
+        {
+            using var message = MessageFile.Open(path);
+            _ = new UnpackedSource(message, model.Manifest, bits);
+        }
+        catch (TensorFormatException e)
+        {
+            throw new TensorFormatException(e.Message.Replace(path, "the message", StringComparison.Ordinal), e);
+        }
     }
 
     private double Norm(string path, TensorSource model, CancellationToken cancellationToken)

@@ -38,6 +38,12 @@ internal static class JobEventText
             case ModelSaved saved:
                 log.Add(job, "model-saved", "the global model is durable", saved.Round);
                 break;
+            case PrivacySpent spent:
+                log.Add(job, "privacy-spent", Text($"epsilon {spent.Epsilon:0.###} at delta {spent.Delta} is spent with this round"), spent.Round);
+                break;
+            case RoundsEnded ended:
+                log.Add(job, "rounds-ended", $"it does not run, nor does any after it: {ended.Reason}", ended.Round);
+                break;
             case LossKnown known:
                 log.Add(job, "loss", Text($"held-out loss {known.Loss:0.0000}"), known.Round);
                 break;

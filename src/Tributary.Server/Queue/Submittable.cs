@@ -36,7 +36,7 @@ internal static class Submittable
             return $"This server has no workflow '{job.Workflow}'; it has {string.Join(", ", Controllers.Names)}.";
         }
 
-        if (job.RefusePrecision() is { } ruinous)
+        if (job.Refuse() is { } ruinous)
         {
             return ruinous;
         }
@@ -53,10 +53,7 @@ internal static class Submittable
 
         try
         {
-            foreach (FilterPoint point in Enum.GetValues<FilterPoint>())
-            {
-                _ = FilterPipeline.For(point, job.Precision);
-            }
+            FilterPipeline.Check(job.Precision);
         }
         catch (Exception e) when (e is FilterMismatchException or ArgumentException or KeyNotFoundException or FormatException)
         {

@@ -16,6 +16,9 @@ public sealed class JobFolder
     /// <summary>The folder of all that is the job's.</summary>
     public string Root { get; }
 
+    /// <summary>The server's own privacy ledger of the job.</summary>
+    public string Privacy => Path.Combine(Root, "privacy");
+
     /// <summary>The job's curves, for TensorBoard.</summary>
     public string TensorBoard => Path.Combine(Root, "tensorboard");
 

@@ -27,6 +27,9 @@ public sealed class Journal : IDisposable
             job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, attempt INTEGER NOT NULL,
             samples INTEGER NOT NULL, metrics TEXT NOT NULL, digest TEXT, meaning TEXT, received INTEGER NOT NULL,
             PRIMARY KEY (job, round, step, site)) STRICT;
+        CREATE TABLE IF NOT EXISTS answers (
+            job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, answer TEXT NOT NULL,
+            PRIMARY KEY (job, round, step, site)) STRICT;
         CREATE TABLE IF NOT EXISTS parts (
             job TEXT NOT NULL, round INTEGER NOT NULL, step INTEGER NOT NULL, site TEXT NOT NULL, state TEXT NOT NULL, reason TEXT,
             used_round INTEGER, used_step INTEGER, PRIMARY KEY (job, round, step, site)) STRICT;
@@ -148,11 +151,25 @@ public sealed class Journal : IDisposable
     /// Notes a result that is durable. The first one of a site in a step counts; a later one changes nothing.
     /// </summary>
     /// <returns>Whether this one is the one that counts.</returns>
-    public bool AddResult(string job, ResultRow result) => Execute(
-        "INSERT OR IGNORE INTO results VALUES ($job, $round, $step, $site, $attempt, $samples, $metrics, $digest, $meaning, $now)",
-        ("$job", job), ("$round", result.Round), ("$step", result.Step), ("$site", result.Site), ("$attempt", result.Attempt), ("$samples", result.Samples),
-        ("$metrics", JsonSerializer.Serialize(result.Metrics, WireJson.Default.IReadOnlyDictionaryStringDouble)), ("$digest", result.Digest),
-        ("$meaning", result.Meaning is null ? null : JsonSerializer.Serialize(result.Meaning, WireJson.Default.MessageMeaning)), ("$now", Now())) == 1;
+    public bool AddResult(string job, ResultRow result)
+    {
+        bool isFirst = false;
+        Database.Together(() =>
+        {
+            isFirst = Execute(
+                "INSERT OR IGNORE INTO results VALUES ($job, $round, $step, $site, $attempt, $samples, $metrics, $digest, $meaning, $now)",
+                ("$job", job), ("$round", result.Round), ("$step", result.Step), ("$site", result.Site), ("$attempt", result.Attempt), ("$samples", result.Samples),
+                ("$metrics", JsonSerializer.Serialize(result.Metrics, WireJson.Default.IReadOnlyDictionaryStringDouble)), ("$digest", result.Digest),
+                ("$meaning", result.Meaning is null ? null : JsonSerializer.Serialize(result.Meaning, WireJson.Default.MessageMeaning)), ("$now", Now())) == 1;
+            if (isFirst && result.Answer is not null)
+            {
+                Execute(
+                    "INSERT INTO answers VALUES ($job, $round, $step, $site, $answer)",
+                    ("$job", job), ("$round", result.Round), ("$step", result.Step), ("$site", result.Site), ("$answer", result.Answer));
+            }
+        });
+        return isFirst;
+    }
 
     /// <summary>The digest of the last message that a site sent in a job as a result; null where there is none.</summary>
     public string? LastResult(string job, string site) => Query(
@@ -161,16 +178,16 @@ public sealed class Journal : IDisposable
 
     /// <summary>The results of a job that are durable, whether they count or not, by round, step and site.</summary>
     public IReadOnlyList<ResultRow> Results(string job) => Query(
-        $"SELECT {ResultColumns} FROM results WHERE job = $job ORDER BY round, step, site", ReadResult, ("$job", job));
+        $"SELECT {ResultColumns} FROM {AnsweredResults} WHERE job = $job ORDER BY round, step, site", ReadResult, ("$job", job));
 
     /// <summary>The results of a job that count for a step that is closed, by round, step and site.</summary>
     public IReadOnlyList<ResultRow> ResultsFor(string job, int round, int step) => Query(
-        $"SELECT {ResultColumns} FROM results JOIN parts USING (job, round, step, site) WHERE job = $job AND used_round = $round AND used_step = $used ORDER BY round, step, site",
+        $"SELECT {ResultColumns} FROM {AnsweredResults} JOIN parts USING (job, round, step, site) WHERE job = $job AND used_round = $round AND used_step = $used ORDER BY round, step, site",
         ReadResult, ("$job", job), ("$round", round), ("$used", step));
 
     /// <summary>The results of a job that no step has used or refused yet, as they came.</summary>
     public IReadOnlyList<ResultRow> UnusedResults(string job) => Query(
-        $"SELECT {ResultColumns} FROM results LEFT JOIN parts USING (job, round, step, site) WHERE job = $job AND state IS NULL ORDER BY results.rowid",
+        $"SELECT {ResultColumns} FROM {AnsweredResults} LEFT JOIN parts USING (job, round, step, site) WHERE job = $job AND state IS NULL ORDER BY results.rowid",
         ReadResult, ("$job", job));
 
     /// <summary>Notes a global model that is durable.</summary>
@@ -187,12 +204,17 @@ public sealed class Journal : IDisposable
         row => new ModelRow(row.GetInt32(0), Time(row, 1), row.GetDouble(2), row.IsDBNull(3) ? null : row.GetDouble(3)),
         ("$job", job));
 
-    private const string ResultColumns = "round, step, site, attempt, samples, metrics, digest, meaning";
+    private const string ResultColumns = "round, step, site, attempt, samples, metrics, digest, meaning, answer";
+
+    private const string AnsweredResults = "results LEFT JOIN answers USING (job, round, step, site)";
 
     private static ResultRow ReadResult(SqliteDataReader row) => new(
         row.GetInt32(0), row.GetInt32(1), row.GetString(2), row.GetInt32(3), row.GetInt64(4),
         JsonSerializer.Deserialize(row.GetString(5), WireJson.Default.IReadOnlyDictionaryStringDouble)!, row.IsDBNull(6) ? null : row.GetString(6),
-        row.IsDBNull(7) ? null : JsonSerializer.Deserialize(row.GetString(7), WireJson.Default.MessageMeaning));
+        row.IsDBNull(7) ? null : JsonSerializer.Deserialize(row.GetString(7), WireJson.Default.MessageMeaning))
+    {
+        Answer = row.IsDBNull(8) ? null : row.GetString(8),
+    };
 
     private static DateTimeOffset Time(SqliteDataReader row, int column) => DateTimeOffset.FromUnixTimeMilliseconds(row.GetInt64(column));
 
@@ -205,14 +227,25 @@ public sealed class Journal : IDisposable
 
 /// <summary>A step whose message is durable.</summary>
 public sealed record StepRow(
-    int Round, int Step, string Task, string Digest, MessageMeaning Meaning, long Length, double EncodeSeconds, DateTimeOffset Opened, DateTimeOffset? Closed = null);
+    int Round, int Step, string Task, string Digest, MessageMeaning Meaning, long Length, double EncodeSeconds, DateTimeOffset Opened, DateTimeOffset? Closed = null)
+{
+    /// <summary>The precision of a step's message in which there is no tensor: its sites hold the model already.</summary>
+    public const string NoPrecision = "none";
+
+    /// <summary>Whether it sent a model, or its change.</summary>
+    public bool SendsModel => Meaning.Precision != NoPrecision;
+}
 
 /// <summary>How a site's part in a step ended, and the step whose model it went into, where it counts for one.</summary>
 public sealed record PartRow(int Round, int Step, string Site, SiteState State, string? Reason, int? UsedRound = null, int? UsedStep = null);
 
 /// <summary>A result that is durable.</summary>
 public sealed record ResultRow(
-    int Round, int Step, string Site, int Attempt, long Samples, IReadOnlyDictionary<string, double> Metrics, string? Digest, MessageMeaning? Meaning);
+    int Round, int Step, string Site, int Attempt, long Samples, IReadOnlyDictionary<string, double> Metrics, string? Digest, MessageMeaning? Meaning)
+{
+    /// <summary>What the site said beside the figures; null for nothing.</summary>
+    public string? Answer { get; init; }
+}
 
 /// <summary>A global model that is durable; its loss is known once sites have measured it.</summary>
 public sealed record ModelRow(int Round, DateTimeOffset Saved, double MergeSeconds, double? Loss);

@@ -92,7 +92,7 @@ public sealed class ConvergenceBenchmark(ConvergenceSpec spec, ConvergenceOption
                 }
             },
             cancellationToken);
-        double[] losses = [summary.InitialLoss, .. summary.Rounds.Select(round => round.GlobalLoss ?? double.PositiveInfinity)];
+        double[] losses = [summary.InitialLoss ?? double.PositiveInfinity, .. summary.Rounds.Select(round => round.GlobalLoss ?? double.PositiveInfinity)];
         return new ConvergenceRun(
             setting.Name, file.Job.Seed, losses, summary.BytesDown + summary.BytesUp - summary.HeaderBytes, summary.HeaderBytes, summary.Fp32BytesDown + summary.Fp32BytesUp, summary.Seconds);
     }

@@ -3,7 +3,7 @@ namespace Tributary.Simulation.Reports;
 /// <summary>What a chart shows, in a sentence, for readers who cannot see it.</summary>
 internal static class ChartLabels
 {
-    public static string Loss(RunSummary run) =>
+    public static string Loss(RunSummary run) => run.FinalLoss is null ? "Line chart of the held-out loss, which the sites withhold: there is nothing in it." :
         $"Line chart of the held-out loss over {Rounds(run)}. The global model goes from {Figures.Loss(run.InitialLoss)} to "
         + $"{Figures.Loss(run.FinalLoss)}; its lowest is {Figures.Loss(run.BestLoss)}, after round {run.BestRound}. "
         + "The table of rounds has the figures.";

@@ -20,6 +20,11 @@ internal static class Figures
         return size.All(c => c is '0' or '.') ? size : (to > from ? "+" : "−") + size;
     }
 
+    public static string Change(double? from, double? to) => from is { } before && to is { } after ? Change(before, after) : None;
+
+    /// <summary>Epsilon: four significant digits at most.</summary>
+    public static string Epsilon(double epsilon) => epsilon.ToString(epsilon < 10 ? "0.###" : "0.#");
+
     /// <summary>A share in percent with its sign.</summary>
     public static string PercentChange(double share) => share > 0 ? "+" + Percent(share) : Minus(Percent(share));
 

@@ -21,6 +21,9 @@ internal static class ReportHeader
             Fact("Exchange", Html.From($"{run.Exchange}")),
             Fact("Streaming", Html.From($"{run.Streaming}")),
             Fact("Workflow", Html.From($"{run.Workflow}, {Figures.Plural(run.Rounds.Count, "round")}")),
+            run.SecureAggregation ? Fact("Secure aggregation", Html.From($"the server learnt sums alone")) : default,
+            run.Privacy is { } privacy ? Wide("Privacy", Guarantee(privacy)) : default,
+            run.EndedEarly is { } reason ? Wide("Ended early", Html.From($"{reason}")) : default,
             Fact("Seed", Html.From($"{run.Seed}")),
             Fact("Started", Html.From($"<time datetime=\"{run.Started:yyyy-MM-ddTHH:mm:sszzz}\">{date}</time>")),
             Fact("Total time", Html.From($"{Figures.Seconds(run.Seconds)}")),
@@ -29,11 +32,14 @@ internal static class ReportHeader
     }
 
     public static Html Cards(RunSummary run) => Html.Join([
-        Card("Held-out loss", $"{Figures.Loss(run.InitialLoss)} → {Figures.Loss(run.FinalLoss)}", LossNote(run)),
+        run.FinalLoss is null
+            ? Card("Held-out loss", Figures.None, "stays at the sites")
+            : Card("Held-out loss", $"{Figures.Loss(run.InitialLoss)} → {Figures.Loss(run.FinalLoss)}", LossNote(run)),
         Card(
             "Best model",
-            run.BestRound == 0 ? "Initial" : $"Round {run.BestRound}",
-            run.BestRound == 0 ? "no round lowered the held-out loss" : $"held-out loss {Figures.Loss(run.BestLoss)}"),
+            run.BestLoss is null ? "Last" : run.BestRound == 0 ? "Initial" : $"Round {run.BestRound}",
+            run.BestLoss is null ? "no loss is known" : run.BestRound == 0 ? "no round lowered the held-out loss" : $"held-out loss {Figures.Loss(run.BestLoss)}"),
+        run.Privacy is { } privacy ? Card("Privacy spent", $"ε {Figures.Epsilon(privacy.Epsilon)}", PrivacyNote(privacy)) : default,
         Card("Bytes sent", BytesFigure(run), BytesNote(run)),
         Card("Peak memory", Figures.Bytes(run.PeakRssBytes), $"server and {Figures.Plural(run.Sites.Count, "site")} in one process"),
         Card("Time", Figures.Seconds(run.Seconds), TimeNote(run)),
@@ -54,9 +60,21 @@ internal static class ReportHeader
 
     private static string LossNote(RunSummary run)
     {
-        string share = run.InitialLoss > 0 ? $" ({Figures.PercentChange((run.FinalLoss - run.InitialLoss) / run.InitialLoss)})" : "";
+        string share = run is { InitialLoss: > 0 and var from, FinalLoss: { } to } ? $" ({Figures.PercentChange((to - from) / from)})" : "";
         return $"{Figures.Change(run.InitialLoss, run.FinalLoss)}{share}";
     }
+
+    private static Html Guarantee(PrivacySummary privacy)
+    {
+        string noise = $"each {privacy.Unit}'s part is clipped to {privacy.Clip} and hidden by Gaussian noise of {privacy.NoiseMultiplier:0.####} times that, which {(privacy.NoiseAt == "sites" ? "its site adds" : "the server adds")}"
+            + (privacy.SamplingRate is { } rate ? $"; a step sees each record with a probability of {rate:0.####}" : "");
+        string figures = privacy.FiguresWithheld ? "losses and counts stay at the sites" : "the losses here are told outside of this guarantee";
+        return Html.From($"<b>ε {Figures.Epsilon(privacy.Epsilon)}, δ {privacy.Delta}</b> for a {privacy.Unit} <span>{noise}; {figures}</span>");
+    }
+
+    private static string PrivacyNote(PrivacySummary privacy) => privacy.Budget is { } budget
+        ? $"of a budget of {Figures.Epsilon(budget)}, at δ {privacy.Delta}, for each {privacy.Unit}"
+        : $"at δ {privacy.Delta}, for each {privacy.Unit}; no budget was set";
 
     private static string BytesFigure(RunSummary run)
     {

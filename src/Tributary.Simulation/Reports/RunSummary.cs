@@ -42,14 +42,14 @@ public sealed record RunSummary
     /// <summary>The sites, sorted by name.</summary>
     public required IReadOnlyList<SiteSummary> Sites { get; init; }
 
-    /// <summary>The initial global model's held-out loss, as the sites measured it on what they received before they trained.</summary>
-    public required double InitialLoss { get; init; }
+    /// <summary>The initial global model's held-out loss, as the sites measured it on what they received before they trained. Null, as are all losses, where sites withhold them.</summary>
+    public required double? InitialLoss { get; init; }
 
     /// <summary>The last global model's held-out loss.</summary>
-    public required double FinalLoss { get; init; }
+    public required double? FinalLoss { get; init; }
 
     /// <summary>The lowest held-out loss of any global model.</summary>
-    public required double BestLoss { get; init; }
+    public required double? BestLoss { get; init; }
 
     /// <summary>The round whose global model has that loss; 0 is the initial model.</summary>
     public required int BestRound { get; init; }
@@ -83,7 +83,29 @@ public sealed record RunSummary
 
     /// <summary>Where the results lie.</summary>
     public required RunPaths Paths { get; init; }
+
+    /// <summary>The run's differential privacy; null where it has none.</summary>
+    public PrivacySummary? Privacy { get; init; }
+
+    /// <summary>Whether the server learnt sums alone.</summary>
+    public bool SecureAggregation { get; init; }
+
+    /// <summary>Why the run ended with rounds left, as where its privacy budget allowed no more; null where it has run all.</summary>
+    public string? EndedEarly { get; init; }
 }
+
+/// <summary>What a run guarantees and has spent of differential privacy; docs/PRIVACY.md says what that states.</summary>
+/// <param name="Unit">Whose part is hidden: <c>record</c> or <c>site</c>.</param>
+/// <param name="Epsilon">Epsilon of all rounds.</param>
+/// <param name="Delta">Delta.</param>
+/// <param name="Budget">Epsilon that the job may spend; null for any.</param>
+/// <param name="Clip">The bound on one unit's contribution, an L2 norm.</param>
+/// <param name="NoiseMultiplier">The noise over that bound.</param>
+/// <param name="SamplingRate">Each record's probability of being in a step; null where nothing is sampled.</param>
+/// <param name="NoiseAt">Who adds the noise: <c>sites</c> or <c>server</c>.</param>
+/// <param name="FiguresWithheld">Whether losses and counts stay at the sites; told, they are outside of what is guaranteed.</param>
+public sealed record PrivacySummary(
+    string Unit, double Epsilon, double Delta, double? Budget, double Clip, double NoiseMultiplier, double? SamplingRate, string NoiseAt, bool FiguresWithheld);
 
 /// <summary>The size of the model.</summary>
 /// <param name="Name">Its folder's name.</param>
@@ -129,6 +151,9 @@ public sealed record RoundSummary(
 {
     /// <summary>The sites that the round went on without, by step and name; not those that were not drawn for it.</summary>
     public IReadOnlyList<LeftOutSite> LeftOut { get; init; } = [];
+
+    /// <summary>Epsilon of this round and all before it; null where the run has no differential privacy.</summary>
+    public double? Epsilon { get; init; }
 }
 
 /// <summary>A site whose result does not count in a round.</summary>
@@ -157,9 +182,9 @@ public sealed record CrossSiteRow(string Model, IReadOnlyDictionary<string, doub
 /// <param name="UploadSeconds">Time to encode and send.</param>
 public sealed record SiteRoundSummary(
     string Site,
-    double ReceivedLoss,
-    double TrainLoss,
-    double LocalLoss,
+    double? ReceivedLoss,
+    double? TrainLoss,
+    double? LocalLoss,
     long Samples,
     long Tokens,
     long BytesDown,

@@ -9,9 +9,9 @@ internal static class RunSummaryCheck
     {
         ArgumentNullException.ThrowIfNull(summary);
         string run = $"job '{summary.Job}'";
-        Finite(run, "initialLoss", summary.InitialLoss);
-        Finite(run, "finalLoss", summary.FinalLoss);
-        Finite(run, "bestLoss", summary.BestLoss);
+        Finite(run, "initialLoss", summary.InitialLoss ?? 0);
+        Finite(run, "finalLoss", summary.FinalLoss ?? 0);
+        Finite(run, "bestLoss", summary.BestLoss ?? 0);
         Finite(run, "seconds", summary.Seconds);
         var known = summary.Sites.Select(site => site.Name).ToHashSet(StringComparer.Ordinal);
         foreach (RoundSummary round in summary.Rounds)
@@ -37,9 +37,9 @@ internal static class RunSummaryCheck
         }
 
         string place = $"{round}, site '{site.Site}'";
-        Finite(place, "receivedLoss", site.ReceivedLoss);
-        Finite(place, "trainLoss", site.TrainLoss);
-        Finite(place, "localLoss", site.LocalLoss);
+        Finite(place, "receivedLoss", site.ReceivedLoss ?? 0);
+        Finite(place, "trainLoss", site.TrainLoss ?? 0);
+        Finite(place, "localLoss", site.LocalLoss ?? 0);
         Finite(place, "downloadSeconds", site.DownloadSeconds);
         Finite(place, "trainSeconds", site.TrainSeconds);
         Finite(place, "evaluateSeconds", site.EvaluateSeconds);

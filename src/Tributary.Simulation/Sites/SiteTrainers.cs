@@ -57,6 +57,7 @@ internal sealed class SiteTrainers(SimulationOptions options, SimulatedSites sit
             HeldOutPath = heldOut,
             WorkFolder = RunFolder.TrainerWork(options.OutFolder, site.Name),
             TakesTurns = _takeTurns,
+            Time = time,
             Threads = Math.Max(1, Environment.ProcessorCount / parallel),
         };
         return new BuiltinTrainer(place, model.Job);

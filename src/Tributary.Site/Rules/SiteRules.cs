@@ -2,6 +2,7 @@ using System.IO.Enumeration;
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Provisioning;
+using Tributary.Site.Privacy;
 
 namespace Tributary.Site.Rules;
 
@@ -24,6 +25,9 @@ public sealed record SiteRules
 
     /// <summary>Whether a person at the site has to say yes to each job, see <see cref="JobApprovals"/>.</summary>
     public bool NeedsApproval { get; init; }
+
+    /// <summary>The most that a job may spend of its records' privacy; null for jobs with and without any.</summary>
+    public SiteBudget? Privacy { get; init; }
 
     /// <summary>Whether they can be kept only where jobs are signed.</summary>
     internal bool NeedSignatures => NeedsApproval || Submitters is not null || Jobs is not null || ModelBytesMax is not null;

@@ -41,7 +41,7 @@ public sealed class ReportWriterTests
 
         IReadOnlyList<IReadOnlyList<string>> rows = report.Table("rounds-caption");
 
-        double before = summary.InitialLoss;
+        double before = summary.InitialLoss!.Value;
         ReportFile.Number(rows[0][2]).ShouldBe(before, 0.0005);
         foreach (RoundSummary round in summary.Rounds)
         {
@@ -52,7 +52,7 @@ public sealed class ReportWriterTests
             ReportFile.Number(row[2]).ShouldBe(round.GlobalLoss!.Value, 0.0005);
             ReportFile.Number(row[3]).ShouldBe(round.GlobalLoss.Value - before, 0.0005);
             ReportFile.Number(row[4]).ShouldBe(
-                round.Sites.Sum(site => site.TrainLoss * site.Samples) / round.Sites.Sum(site => site.Samples), 0.0005);
+                round.Sites.Sum(site => site.TrainLoss!.Value * site.Samples) / round.Sites.Sum(site => site.Samples), 0.0005);
             ReportFile.Number(row[5]).ShouldBe(round.Seconds, 0.05);
             ReportFile.Number(row[6]).ShouldBe(round.EncodeSeconds, 0.0005);
             ReportFile.Number(row[7]).ShouldBe(round.Sites.Max(site => site.TrainSeconds), 0.05);
@@ -86,11 +86,11 @@ public sealed class ReportWriterTests
             ReportFile.Number(row[2]).ShouldBe(site.TrainRecords);
             ReportFile.Number(row[3]).ShouldBe(site.HeldOutRecords);
             ReportFile.Number(row[4]).ShouldBe(site.TruncatedRecords);
-            ReportFile.Number(row[5]).ShouldBe(parts[0].ReceivedLoss, 0.0005);
-            ReportFile.Number(row[6]).ShouldBe(parts[^1].ReceivedLoss, 0.0005);
-            ReportFile.Number(row[7]).ShouldBe(parts[^1].LocalLoss, 0.0005);
-            ReportFile.Number(row[8]).ShouldBe(parts[0].TrainLoss, 0.0005);
-            ReportFile.Number(row[9]).ShouldBe(parts[^1].TrainLoss, 0.0005);
+            ReportFile.Number(row[5]).ShouldBe(parts[0].ReceivedLoss!.Value, 0.0005);
+            ReportFile.Number(row[6]).ShouldBe(parts[^1].ReceivedLoss!.Value, 0.0005);
+            ReportFile.Number(row[7]).ShouldBe(parts[^1].LocalLoss!.Value, 0.0005);
+            ReportFile.Number(row[8]).ShouldBe(parts[0].TrainLoss!.Value, 0.0005);
+            ReportFile.Number(row[9]).ShouldBe(parts[^1].TrainLoss!.Value, 0.0005);
             Bytes(row[10]).ShouldBe(parts.Sum(part => part.BytesDown), 60);
             Bytes(row[11]).ShouldBe(parts.Sum(part => part.BytesUp), 60);
         }

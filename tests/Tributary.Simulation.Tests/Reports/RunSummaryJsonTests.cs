@@ -40,7 +40,7 @@ public sealed class RunSummaryJsonTests
         root.GetProperty("started").GetDateTimeOffset().ShouldBe(summary.Started);
         root.GetProperty("model").GetProperty("fp32Bytes").GetInt64().ShouldBe(summary.Model.Fp32Bytes);
         root.GetProperty("rounds")[5].GetProperty("sites")[2].GetProperty("localLoss").GetDouble()
-            .ShouldBe(summary.Rounds[5].Sites[2].LocalLoss);
+            .ShouldBe(summary.Rounds[5].Sites[2].LocalLoss!.Value);
         json.ShouldContain("\n  \"job\": \"three-sites-nf4\",\n");
     }
 

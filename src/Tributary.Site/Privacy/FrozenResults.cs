@@ -1,0 +1,75 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+using Tributary.Federation.Messages;
+using Tributary.Federation.Tasks;
+using Tributary.Federation.Wire;
+using Tributary.Tensors;
+
+namespace Tributary.Site.Privacy;
+
+/// <summary>
+/// Results that hold noise or masks, whole on the disk before their first byte leaves. Whatever is asked for again, the same bytes go out: two messages under the same noise would tell what is in them
+/// by their difference.
+/// </summary>
+internal sealed class FrozenResults(string folder)
+{
+    /// <summary>The result of a task that was frozen already; null where there is none.</summary>
+    /// <param name="task">The task.</param>
+    /// <param name="model">The digest of the model that it is to be made of.</param>
+    /// <exception cref="TaskFailedException">It was made of another model: noise is never used twice.</exception>
+    public FrozenResult? Find(TaskDocument task, string model)
+    {
+        if (!Directory.Exists(FolderOf(task)))
+        {
+            return null;
+        }
+
+        // Another attempt at the same sum has other masks over what has to be the same.
+        FrozenResult? other = Directory.GetFiles(FolderOf(task), $"{Prefix(task)}*.json").Select(Read).FirstOrDefault(frozen => frozen.Model != model);
+        return other is null
+            ? File.Exists(Record(task)) ? Read(Record(task)) : null
+            : throw new TaskFailedException(
+                $"privacy: this site's result of round {task.Round} is made of model {other.Model} and is frozen, and the task begins with {model}; a round's noise is used once. Begin a job of another name");
+    }
+
+    /// <summary>Where a task's message is written; earlier rounds' of its job are removed.</summary>
+    public string Message(TaskDocument task)
+    {
+        Directory.CreateDirectory(FolderOf(task));
+        foreach (string other in Directory.GetFiles(FolderOf(task)).Where(other => !Path.GetFileName(other).StartsWith(Prefix(task), StringComparison.Ordinal)))
+        {
+            File.Delete(other);
+        }
+
+        return PathOf(task);
+    }
+
+    /// <summary>The message of a result that was frozen.</summary>
+    public string PathOf(TaskDocument task) => Path.Combine(FolderOf(task), Name(task) + ".safetensors");
+
+    /// <summary>Makes a result count whose message is durable.</summary>
+    public void Keep(TaskDocument task, FrozenResult result) => DurableFile.WriteText(Record(task), JsonSerializer.Serialize(result, FrozenJson.Default.FrozenResult));
+
+    private static FrozenResult Read(string path) =>
+        JsonSerializer.Deserialize(File.ReadAllText(path), FrozenJson.Default.FrozenResult) ?? throw new TaskFailedException($"{path}: is not what a frozen result's record is");
+
+    private static string Prefix(TaskDocument task) => $"round-{task.Round:D5}-";
+
+    private static string Name(TaskDocument task) => $"{Prefix(task)}{task.Step}";
+
+    private string Record(TaskDocument task) => Path.Combine(FolderOf(task), Name(task) + ".json");
+
+    private string FolderOf(TaskDocument task) => Path.Combine(folder, task.Job.Name);
+}
+
+/// <summary>What is said with a frozen message.</summary>
+/// <param name="Model">The digest of the model that it was made of.</param>
+/// <param name="Meaning">What its tensors are.</param>
+/// <param name="Samples">The update's weight.</param>
+/// <param name="Metrics">Figures by name.</param>
+/// <param name="HeaderBytes">The bytes of the message's header.</param>
+internal sealed record FrozenResult(string Model, MessageMeaning Meaning, long Samples, IReadOnlyDictionary<string, double> Metrics, int HeaderBytes);
+
+[JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
+[JsonSerializable(typeof(FrozenResult))]
+internal sealed partial class FrozenJson : JsonSerializerContext;
