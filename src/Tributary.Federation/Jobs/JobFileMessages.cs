@@ -69,7 +69,7 @@ internal static class JobFileMessages
             _ = map.Text("result");
         }
 
-        return bits is { } k ? new JobRing((int)k, range) : null;
+        return map.Keys.Contains("ring") ? new JobRing((int)(bits ?? JobRing.BitsUsual), range) : null;
     }
 
     private static JobBudget? ReadBudget(YamlMap map)

@@ -4,6 +4,7 @@ using Tributary.Federation.Jobs;
 using Tributary.Federation.Rounds;
 using Tributary.Federation.Tasks;
 using Tributary.Federation.Workflows;
+using Tributary.Site;
 using Tributary.Tensors;
 using Tributary.TestKit;
 
@@ -77,7 +78,8 @@ internal sealed class TestServer : IAsyncDisposable
         return running;
     }
 
-    public RunningAgent Agent(string site, Executor executor, string? folder = null) => new(site, folder ?? SiteFolder(site), Server.Address, executor);
+    public RunningAgent Agent(string site, Executor executor, string? folder = null, Func<SiteOptions, SiteOptions>? change = null) =>
+        new(site, folder ?? SiteFolder(site), Server.Address, executor, change: options => change?.Invoke(SiteKeys.Give(options)) ?? SiteKeys.Give(options));
 
     public HttpClient Client(string? token = null)
     {
@@ -98,7 +100,7 @@ internal sealed class TestServer : IAsyncDisposable
 
     private Task<TributaryServer> StartAsync(int port)
     {
-        var options = new ServerOptions { Folder = Folder, Port = port, SiteByToken = Sites.ToDictionary(TokenOf) };
+        var options = new ServerOptions { Folder = Folder, Port = port, SiteByToken = Sites.ToDictionary(TokenOf), Verify = SiteKeys.Verify };
         return TributaryServer.StartAsync(options, _time, static _ => { }, TestContext.Current.CancellationToken);
     }
 }
