@@ -297,7 +297,8 @@ public sealed partial class SiteAgent : IDisposable
             answer = sums.Answer(task);
         }
 
-        await SendResultAsync(task, new ResultDocument(task.Attempt, 0, new Dictionary<string, double>(StringComparer.Ordinal), null, null, answer), cancellationToken);
+        var moved = new Dictionary<string, double>(StringComparer.Ordinal) { [MetricNames.BytesDown] = task.Note?.Length ?? 0, [MetricNames.BytesUp] = answer.Length };
+        await SendResultAsync(task, new ResultDocument(task.Attempt, 0, moved, null, null, answer), cancellationToken);
     }
 
     /// <summary>The model that this site has fetched when it made its keys of the round, and that these are bound to.</summary>

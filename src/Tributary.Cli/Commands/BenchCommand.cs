@@ -31,6 +31,7 @@ internal static class BenchCommand
             codecs.WithExamples("bench codecs", "bench codecs --json"),
             sizes.WithExamples("bench sizes --model llama-3.2-1b", "bench sizes --model gpt2-large", "bench sizes --model out/quickstart/model --json"),
             BenchConvergenceCommand.Create(),
+            BenchPrivacyCommand.Create(),
             BenchTrainingCommand.Create(),
             BenchStreamingCommand.Create(),
             BenchAggregationCommand.Create(),
