@@ -237,7 +237,8 @@ public sealed partial class SiteAgent : IDisposable
             throw new TaskFailedException(tooLarge);
         }
 
-        var data = new TaskData(task.Name, task.Job, task.Round, task.Step, model);
+        // Whatever attempt at a secure sum it is for, a round is trained once: in the same order, and under the same noise to the same result.
+        var data = new TaskData(task.Name, task.Job, task.Round, task.Job.SecureAggregation is null ? task.Step : 0, model);
         TaskResult result = Withhold(task, await ExecuteAsync(task, data, progress, cancellationToken));
         foreach ((string name, double value) in result.Metrics)
         {

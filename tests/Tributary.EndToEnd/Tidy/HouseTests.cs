@@ -22,9 +22,9 @@ public sealed partial class HouseTests
         ["Transport"] = [],
         ["Training"] = ["Tensors"],
         ["Client"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport"],
-        ["Server"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport"],
-        ["Site"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Transport", "Training"],
-        ["Simulation"] = ["Tensors", "Codecs", "Federation", "Transport", "Training", "Server", "Site"],
+        ["Server"] = ["Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Privacy", "Transport"],
+        ["Site"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Privacy", "Transport", "Training"],
+        ["Simulation"] = ["Tensors", "Codecs", "Federation", "Privacy", "Transport", "Training", "Server", "Site"],
         ["Cli"] = ["Client", "Configuration", "Provisioning", "Tensors", "Codecs", "Federation", "Privacy", "Transport", "Training", "Server", "Site", "Simulation"],
     };
 
