@@ -56,9 +56,25 @@ internal static class SiteFileRules
             Exclude = map.Texts("exclude") ?? [],
             QuantizeAtLeast = map.Choice("quantize_at_least", PrecisionNames) is { } name ? Precision.Parse(name) : null,
             ClipNorm = map.Number("clip_norm", 0, 1e9, inclusive: false),
+            Sparsify = map.Percent("sparsify", 0.01, 100),
+            Percentile = map.Map("percentile") is { } percentile ? ReadPercentile(percentile) : null,
         };
         map.RefuseOtherKeys();
         return filters;
+    }
+
+    /// <summary>The values above a percentile, cut to a bound.</summary>
+    private static (double Share, float Bound) ReadPercentile(YamlMap map)
+    {
+        double above = map.Number("above", 0, 100, inclusive: false) ?? 90;
+        double bound = map.Number("clip", 0, 1e9, inclusive: false) ?? 0.01;
+        foreach (string key in new[] { "above", "clip" }.Where(key => !map.Keys.Contains(key)))
+        {
+            map.Missing(key, key == "above" ? "the percentile above which values are sent, such as 90" : "the largest absolute value that is sent, such as 0.01");
+        }
+
+        map.RefuseOtherKeys();
+        return ((100 - above) / 100, (float)bound);
     }
 
     public static TransferOptions ReadBandwidth(YamlMap? map, TimeProvider time)

@@ -3,6 +3,7 @@ using Tributary.Codecs;
 using Tributary.Configuration;
 using Tributary.Federation.Jobs;
 using Tributary.Provisioning;
+using Tributary.Site.Privacy;
 using Tributary.Site.Rules;
 using Tributary.TestKit;
 
@@ -44,6 +45,8 @@ public sealed partial class SiteFileTests : IDisposable
         (rules.NeedsApproval, rules.ModelBytesMax).ShouldBe((true, 16_000_000_000));
         rules.Hours!.ToString().ShouldBe("20:00 to 06:00 (Europe/Berlin)");
         site.Options.Filters.Exclude.ShouldBe(["*.embed*"]);
+        (site.Options.Filters.Sparsify, site.Options.Filters.Percentile).ShouldBe((0.1, (0.1, 0.01f)));
+        rules.Privacy.ShouldBe(new SiteBudget(8, 1e-5));
         (site.Options.Filters.ClipNorm, site.Options.Filters.QuantizeAtLeast).ShouldBe((1.0, Precision.Int8));
         (site.Options.Transfers.Down!.BytesPerSecond, site.Options.Transfers.Up!.BytesPerSecond).ShouldBe((10_000_000, 2_000_000));
         site.OffersBuiltin.ShouldBeFalse();
@@ -78,6 +81,9 @@ public sealed partial class SiteFileTests : IDisposable
     [InlineData("bandwidth: { sideways: 1 MB/s }", "3: unknown key 'sideways'")]
     [InlineData("filters:\n  clip: 1", "4: unknown key 'clip'")]
     [InlineData("filters:\n  clip_norm: 0", "4: 'clip_norm' is '0'")]
+    [InlineData("filters:\n  percentile: { above: 90 }", "4: 'clip' is missing")]
+    [InlineData("filters:\n  sparsify: 0 %", "4: 'sparsify' is '0 %', but should be percent from 0.01 to 100")]
+    [InlineData("privacy: { delta: 1e-5 }", "3: 'epsilon' is missing")]
     [InlineData("filters:\n  quantize_at_least: int7", "4: 'quantize_at_least' is 'int7', but should be one of fp32")]
     [InlineData("trainers: { builtin: no }", "3: 'builtin' is 'no', but should be one of on, off")]
     [InlineData("trainers:\n  mine: { options: [rank] }", "4: 'command' is missing")]

@@ -131,11 +131,16 @@ internal static class KitTemplates
         #     data: consented.jsonl
 
         # What is done to all that it sends, whatever a job says: tensors that are sent as if they had not been trained, the largest L2 norm of a
-        # change, the finest precision that anything leaves in.
+        # change, the largest values of it alone, these cut to a bound, the finest precision that anything leaves in. None of them is a formal guarantee.
         # filters:
         #   exclude: ["*.embed*"]
         #   clip_norm: 1.0
+        #   sparsify: 10 %
+        #   percentile: { above: 90, clip: 0.01 }
         #   quantize_at_least: int8
+
+        # The most that one job may spend of the records' privacy; others, and jobs without such privacy, are refused (docs/PRIVACY.md).
+        # privacy: { epsilon: 8, delta: 1e-5 }
 
         # The largest model it takes, in bytes as fp32, however it travels.
         # model_bytes_max: 16 GB

@@ -14,6 +14,12 @@ public sealed record SiteFilters
     /// <summary>The largest global L2 norm of the change that is sent; null for any.</summary>
     public double? ClipNorm { get; init; }
 
+    /// <summary>The share of a change's values that is sent, the largest of each run; null for all.</summary>
+    public double? Sparsify { get; init; }
+
+    /// <summary>Of the values that are sent, the share and the largest absolute value; null for any.</summary>
+    public (double Share, float Bound)? Percentile { get; init; }
+
     /// <summary>The finest precision that anything leaves in; null for any.</summary>
     public Codec? QuantizeAtLeast { get; init; }
 
@@ -31,6 +37,17 @@ public sealed record SiteFilters
         if (ClipNorm is { } norm)
         {
             filters.Add(new ClipNormFilter(norm, job.Exchange == Exchange.Delta ? null : received));
+        }
+
+        TensorSource? basis = job.Exchange == Exchange.Delta ? null : received;
+        if (Sparsify is { } share)
+        {
+            filters.Add(new SparsifyFilter(share, bound: null, basis));
+        }
+
+        if (Percentile is var (kept, bound))
+        {
+            filters.Add(new SparsifyFilter(kept, bound, basis));
         }
 
         if (QuantizeAtLeast is { } floor && (!Precision.TryParse(job.Precision.Result, out Codec? asked) || CoarsenFilter.IsFiner(asked, floor)))

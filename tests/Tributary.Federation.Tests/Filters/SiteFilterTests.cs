@@ -53,6 +53,35 @@ public sealed class SiteFilterTests : IDisposable
     }
 
     [Theory]
+    [InlineData(Exchange.Delta, null)]
+    [InlineData(Exchange.Delta, 0.5f)]
+    [InlineData(Exchange.Weights, 0.5f)]
+    public void Only_the_largest_values_of_each_run_leave_and_none_beyond_the_bound(Exchange exchange, float? bound)
+    {
+        using TensorSource change = new DeltaSource(_trained, _received);
+        TensorSource update = exchange == Exchange.Delta ? change : _trained;
+        TensorSource sent = new SparsifyFilter(0.1, bound, exchange == Exchange.Delta ? null : _received).Apply(update);
+        using TensorSource left = exchange == Exchange.Delta ? sent : new DeltaSource(sent, _received);
+        float[] all = change.ReadFloats("model.embed_tokens"), some = left.ReadFloats("model.embed_tokens");
+        for (int run = 0; run < all.Length; run += Tile.StripAlignment)
+        {
+            int count = Math.Min(Tile.StripAlignment, all.Length - run);
+            float least = all.AsSpan(run, count).ToArray().Select(Math.Abs).OrderDescending().ElementAt((int)Math.Round(0.1 * count) - 1);
+            for (int i = run; i < run + count; i++)
+            {
+                float expected = Math.Abs(all[i]) < least ? 0 : Math.Clamp(all[i], -(bound ?? 1e9f), bound ?? 1e9f);
+                some[i].ShouldBe(expected, 1e-5f);
+            }
+        }
+
+        // A shorter run gives the same, whoever reads how much.
+        byte[] whole = new byte[sent.Manifest[0].TileBytes(0)], part = new byte[4096];
+        sent.Read(new Tile(0, 0), 0, whole);
+        sent.Read(new Tile(0, 0), 0, part);
+        part.ShouldBe(whole[..4096]);
+    }
+
+    [Theory]
     [InlineData(Exchange.Delta)]
     [InlineData(Exchange.Weights)]
     public void A_change_is_scaled_down_to_the_norm_and_keeps_its_direction(Exchange exchange)
