@@ -50,7 +50,7 @@ internal static class RunTable
         if (run.Privacy is { } privacy)
         {
             string figures = privacy.FiguresWithheld ? "losses and counts stay at the sites" : "the losses are told outside of that";
-            Consoles.Out.MarkupLineInterpolated($"privacy of a {privacy.Unit}: epsilon [bold]{privacy.Epsilon:0.###}[/] at delta {privacy.Delta} spent; {figures}");
+            Consoles.Out.MarkupLineInterpolated($"privacy of a {privacy.Unit}: epsilon [bold]{privacy.Epsilon:0.###}[/] at delta {privacy.Delta:0.##e-0} spent; {figures}");
         }
 
         if (run is { InitialLoss: { } initial, FinalLoss: { } final })

@@ -121,7 +121,7 @@ internal sealed class RunView
         }
         else if (happened is PrivacySpent spent)
         {
-            _console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{elapsed}] round {spent.Round} of {_simulation.Job.Rounds} spends up to epsilon {spent.Epsilon:0.###} at delta {spent.Delta}"));
+            _console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"[{elapsed}] round {spent.Round} of {_simulation.Job.Rounds} spends up to epsilon {spent.Epsilon:0.###} at delta {spent.Delta:0.##e-0}"));
         }
         else if (happened is RoundsEnded ended)
         {

@@ -45,7 +45,7 @@ internal sealed class PrivateRounds : IDisposable
             {
                 throw new JobFailedException(string.Create(
                     CultureInfo.InvariantCulture,
-                    $"the job's privacy budget allows not even one round, whose epsilon is {Figure(round.EpsilonAfter(1, job.Privacy.Delta))} at delta {job.Privacy.Delta}, and {budget} may be spent; 'tributary privacy plan' finds the noise for it"));
+                    $"the job's privacy budget allows not even one round, whose epsilon is {Figure(round.EpsilonAfter(1, job.Privacy.Delta))} at delta {job.Privacy.Delta:0.##e-0}, and {budget} may be spent; 'tributary privacy plan' finds the noise for it"));
             }
 
             PrivacyLedger? ledger = AddsNoise(job)
@@ -71,7 +71,7 @@ internal sealed class PrivateRounds : IDisposable
             string after = Figure(EpsilonAfter(round - 1));
             Ended = string.Create(
                 CultureInfo.InvariantCulture,
-                $"the privacy budget allows {round - 1} of {_job.Rounds} rounds: epsilon is {after} after them and would be {Figure(epsilon)} with one more, at delta {_privacy.Delta}, and {budget} may be spent");
+                $"the privacy budget allows {round - 1} of {_job.Rounds} rounds: epsilon is {after} after them and would be {Figure(epsilon)} with one more, at delta {_privacy.Delta:0.##e-0}, and {budget} may be spent");
             report(new RoundsEnded(round, Ended));
             return false;
         }

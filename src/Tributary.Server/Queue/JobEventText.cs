@@ -39,7 +39,7 @@ internal static class JobEventText
                 log.Add(job, "model-saved", "the global model is durable", saved.Round);
                 break;
             case PrivacySpent spent:
-                log.Add(job, "privacy-spent", Text($"epsilon {spent.Epsilon:0.###} at delta {spent.Delta} is spent with this round"), spent.Round);
+                log.Add(job, "privacy-spent", Text($"epsilon {spent.Epsilon:0.###} at delta {spent.Delta:0.##e-0} is spent with this round"), spent.Round);
                 break;
             case RoundsEnded ended:
                 log.Add(job, "rounds-ended", $"it does not run, nor does any after it: {ended.Reason}", ended.Round);

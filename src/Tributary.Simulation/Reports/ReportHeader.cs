@@ -69,12 +69,12 @@ internal static class ReportHeader
         string noise = $"each {privacy.Unit}'s part is clipped to {privacy.Clip} and hidden by Gaussian noise of {privacy.NoiseMultiplier:0.####} times that, which {(privacy.NoiseAt == "sites" ? "its site adds" : "the server adds")}"
             + (privacy.SamplingRate is { } rate ? $"; a step sees each record with a probability of {rate:0.####}" : "");
         string figures = privacy.FiguresWithheld ? "losses and counts stay at the sites" : "the losses here are told outside of this guarantee";
-        return Html.From($"<b>ε {Figures.Epsilon(privacy.Epsilon)}, δ {privacy.Delta}</b> for a {privacy.Unit} <span>{noise}; {figures}</span>");
+        return Html.From($"<b>ε {Figures.Epsilon(privacy.Epsilon)}, δ {privacy.Delta:0.##e-0}</b> for a {privacy.Unit} <span>{noise}; {figures}</span>");
     }
 
     private static string PrivacyNote(PrivacySummary privacy) => privacy.Budget is { } budget
-        ? $"of a budget of {Figures.Epsilon(budget)}, at δ {privacy.Delta}, for each {privacy.Unit}"
-        : $"at δ {privacy.Delta}, for each {privacy.Unit}; no budget was set";
+        ? $"of a budget of {Figures.Epsilon(budget)}, at δ {privacy.Delta:0.##e-0}, for each {privacy.Unit}"
+        : $"at δ {privacy.Delta:0.##e-0}, for each {privacy.Unit}; no budget was set";
 
     private static string BytesFigure(RunSummary run)
     {

@@ -28,9 +28,9 @@ public sealed class SitePrivacy(string folder, string site, SiteBudget? limit, T
     public static string? Refuse(Job job, SiteBudget? limit) =>
         limit is null ? null
         : job.Privacy is not { } privacy || (privacy is { Unit: PrivacyUnit.Site, Noise: NoisePlace.Server })
-            ? $"this site takes jobs only whose noise is added at the sites, up to an epsilon of {limit.Epsilon} at delta {limit.Delta} ('privacy' in site.yaml), and job '{job.Name}' has no such privacy"
+            ? $"this site takes jobs only whose noise is added at the sites, up to an epsilon of {limit.Epsilon} at delta {limit.Delta:0.##e-0} ('privacy' in site.yaml), and job '{job.Name}' has no such privacy"
         : privacy.Delta > limit.Delta
-            ? $"job '{job.Name}' states its privacy at a delta of {privacy.Delta}, and this site takes at most {limit.Delta} ('privacy' in site.yaml)"
+            ? $"job '{job.Name}' states its privacy at a delta of {privacy.Delta:0.##e-0}, and this site takes at most {limit.Delta:0.##e-0} ('privacy' in site.yaml)"
         : null;
 
     /// <summary>Enters what a round spends and gives the key of its noise; the same again for the same round.</summary>

@@ -133,7 +133,7 @@ public sealed class PrivateJobTests
 
     [Theory]
     [InlineData(1.0, 1e-5, "job's budget is larger, and the site's counts")]
-    [InlineData(100.0, 1e-7, "delta of 1E-05, and this site takes at most 1E-07")]
+    [InlineData(100.0, 1e-7, "delta of 1e-5, and this site takes at most 1e-7")]
     public async Task A_site_keeps_to_its_own_budget_whatever_the_job_says(double epsilon, double delta, string what)
     {
         using MemorySource initial = Models.Float32();
