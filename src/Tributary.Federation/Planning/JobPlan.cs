@@ -139,8 +139,12 @@ public sealed record JobPlan
             rounds.Add(steps.Take(round));
         }
 
-        steps.Send(job.Sites, returns: false, isLast: true);
-        rounds.Add(steps.Take(training + 1));
+        if (!job.WithholdsFigures || job.Workflow != FedAvg.Name)
+        {
+            steps.Send(job.Sites, returns: false, isLast: true);
+            rounds.Add(steps.Take(training + 1));
+        }
+
         return rounds;
     }
 
@@ -148,6 +152,12 @@ public sealed record JobPlan
     private static long LengthOf(Job job, FilterPoint point, TensorSource source)
     {
         bool isTask = point == FilterPoint.TaskDataOut;
+        if (!isTask && job.Precision.Ring is { } ring)
+        {
+            IEnumerable<TensorEntry> packed = source.Manifest.Select(entry => new TensorEntry(new TensorSpec(entry.Spec.Name, DType.U8, new TensorShape(((entry.Spec.ElementCount * ring.Bits) + 7) / 8))));
+            return MessageFile.Plan(new Specified(new TensorManifest(packed))).Header.FileLength;
+        }
+
         if ((isTask ? job.Precision.Task : job.Precision.Result) is not (JobPrecision.Adaptive or JobPrecision.Auto))
         {
             return Message(job, point, source).Header.FileLength;

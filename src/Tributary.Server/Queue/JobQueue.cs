@@ -312,8 +312,8 @@ internal sealed partial class JobQueue : IAsyncDisposable
         {
             using var curves = new TensorBoardLog(_server.FolderOf(job.Name).TensorBoard, _time);
             using SafetensorsFile initial = SafetensorsFile.Open(Models.FileOf(job.Statement.Model.Digest));
-            await _server.RunJobAsync(job.Job, job.Signed, Controllers.Create(job.Job.Workflow), initial, happened => Report(curves, happened), stop);
-            End(job, JobState.Finished, null);
+            JobRecord record = await _server.RunJobAsync(job.Job, job.Signed, Controllers.Create(job.Job.Workflow), initial, happened => Report(curves, happened), stop);
+            End(job, JobState.Finished, record.EndedEarly);
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

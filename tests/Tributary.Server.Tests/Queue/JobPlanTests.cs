@@ -18,6 +18,7 @@ public sealed class JobPlanTests
     [InlineData("fedavg", Exchange.Delta, "int8", 2)]
     [InlineData("fedavg", Exchange.Delta, "int2", null)]
     [InlineData("fedavg", Exchange.Delta, "topk", 2)]
+    [InlineData("fedavg", Exchange.Delta, "ring", null)]
     [InlineData("scaffold", Exchange.Delta, "fp32", null)]
     [InlineData("cyclic", Exchange.Delta, "int8", null)]
     [InlineData("cyclic", Exchange.Weights, "fp16", null)]
@@ -31,7 +32,7 @@ public sealed class JobPlanTests
         {
             Workflow = workflow,
             Exchange = exchange,
-            Precision = new JobPrecision(precision, precision),
+            Precision = precision == JobPrecision.Integers ? new JobPrecision("nf4", precision, Ring: new JobRing(12)) : new JobPrecision(precision, precision),
             Sample = sample is { } number ? new JobSample(number, null) : null,
         };
         JobPlan plan = JobPlan.Of(job, initial.Manifest);
