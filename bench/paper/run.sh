@@ -29,7 +29,7 @@ rm -rf "$work/paper-llama"
 echo "== convergence" >&2
 # 1 says that a setting does not hold what it is held to: the table shows which.
 tributary bench convergence "$root/bench/paper/convergence.yaml" --model "$model" --data "$data" --out "$root/out/paper" --parallel 2 --json >"$results/convergence.json" || [ $? -eq 1 ]
-python3 "$root/bench/paper/figure.py" "$results/convergence.json" >"$results/convergence.svg"
+python3 "$root/bench/paper/figure.py" "$results/convergence.json" fp32 "fp4 weights" "nf4 weights" nf4 int2 int1 "topk, tuned" >"$results/convergence.svg"
 {
   printf '# The paper in our figures\n\nMade by `./build.sh paper --scale %s` on %s, %s cores (%s).\n' "$scale" "$(date +%F)" "$(nproc)" "$(sed -n 's/^model name[^:]*: //p;T;q' /proc/cpuinfo)"
   printf '\n## Sizes of Llama-3.2-1B\n\n'
