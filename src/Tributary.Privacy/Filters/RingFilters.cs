@@ -25,7 +25,7 @@ public sealed class RingFilter(RingGrid grid, NoiseKey key, DiscreteGaussian? no
     public override TensorSource Apply(TensorSource source) => new RingSource(source, grid, key, noise);
 }
 
-/// <summary>Integers of a ring to the same under masks, see <see cref="MaskingSite.Mask"/>, whose errors it has.</summary>
+/// <summary>Integers of a ring to the same under masks, see <see cref="MaskingSite.MaskOnce"/>, whose errors it has.</summary>
 /// <param name="site">This site's part in the round.</param>
 public sealed class MaskFilter(MaskingSite site) : Filter
 {
@@ -39,7 +39,7 @@ public sealed class MaskFilter(MaskingSite site) : Filter
     public override TensorKind Gives => TensorKind.Integers;
 
     /// <inheritdoc/>
-    public override TensorSource Apply(TensorSource source) => site.Mask(source);
+    public override TensorSource Apply(TensorSource source) => site.MaskOnce(source);
 }
 
 /// <summary>Integers of a ring to the bytes that travel.</summary>

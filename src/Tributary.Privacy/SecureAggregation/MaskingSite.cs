@@ -25,6 +25,7 @@ public sealed class MaskingSite : IDisposable
     private KeyDirectory? _directory;
     private SortedSet<string>? _sharing;
     private byte[]? _inputDigest;
+    private bool _maskedOnce;
     private SortedSet<string>? _survivors;
     private bool _answered;
     private bool _disposed;
@@ -133,14 +134,35 @@ public sealed class MaskingSite : IDisposable
     public TensorSource Mask(TensorSource integers)
     {
         ArgumentNullException.ThrowIfNull(integers);
-        KeyDirectory directory = RequireDirectory();
         Require(_sharing is not null, "has not taken the others' shares yet");
+        Require(!_maskedOnce, "has masked integers already, and keeps the message that came of it: send that");
         RingIntegers.Require(integers.Manifest);
         byte[] digest = RingIntegers.Digest(integers, _round.Ring);
         Require(
             _inputDigest is null || digest.AsSpan().SequenceEqual(_inputDigest),
             "has masked other integers in this round: who has both messages knows their difference; send the first again, or wait for the next round");
         _inputDigest = digest;
+        return Masked(integers);
+    }
+
+    /// <summary>Third message for a site that keeps what comes of it, and sends that again where it has to: integers under masks, once. They need not be read for a digest then.</summary>
+    /// <param name="integers">Ring elements, as U32 tensors; they must not change while the masked source is read.</param>
+    /// <returns>A source of the same tensors; it does not own the integers.</returns>
+    /// <exception cref="SecureAggregationException">Integers were masked before.</exception>
+    /// <exception cref="TensorFormatException">Something else than elements of the ring.</exception>
+    public TensorSource MaskOnce(TensorSource integers)
+    {
+        ArgumentNullException.ThrowIfNull(integers);
+        Require(_sharing is not null, "has not taken the others' shares yet");
+        Require(!_maskedOnce && _inputDigest is null, "has masked integers already: who has two messages under the same masks knows their difference; wait for the next round");
+        RingIntegers.Require(integers.Manifest);
+        _maskedOnce = true;
+        return Masked(integers);
+    }
+
+    private MaskedSource Masked(TensorSource integers)
+    {
+        KeyDirectory directory = RequireDirectory();
         IEnumerable<MaskTerm> pairs = _holders.Where(holder => holder != Site && _sharing!.Contains(holder))
             .Select(neighbour => MaskTerm.OfPair(_maskKey.PairSeed(_round, directory[neighbour].MaskKey, Site, neighbour), Site, neighbour));
         return new MaskedSource(integers, _round.Ring, [new MaskTerm(new NoiseKey(_seed), Subtract: false), .. pairs]);
@@ -153,7 +175,7 @@ public sealed class MaskingSite : IDisposable
     public SurvivorSignature Sign(IReadOnlyList<string> survivors)
     {
         KeyDirectory directory = RequireDirectory();
-        Require(_inputDigest is not null, "has not masked anything yet");
+        Require(_maskedOnce || _inputDigest is not null, "has not masked anything yet");
         SortedSet<string> set = _round.RequireNames(survivors, "survivors");
         if (set.FirstOrDefault(site => !_sharing!.Contains(site)) is { } stranger)
         {

@@ -113,6 +113,19 @@ public sealed class SiteRefusalTests
     }
 
     [Fact]
+    public void A_second_message_of_a_site_that_keeps_its_first()
+    {
+        using SecureRound honest = Begin();
+        string name = honest.Round.Roster[0];
+        IReadOnlyDictionary<string, ReceivedShares> shares = honest.ShareAll();
+        MaskingSite site = honest.Sites[name];
+        site.Receive(shares[name]);
+        _ = SecureRound.Read(site.MaskOnce(honest.Integers[name]));
+        Refused(() => site.MaskOnce(honest.Integers[name]), "has masked integers already");
+        Refused(() => site.Mask(honest.Integers[name]), "has masked integers already");
+    }
+
+    [Fact]
     public void Survivors_that_contradict_those_it_has_signed()
     {
         using SecureRound honest = Begin();
