@@ -24,7 +24,7 @@ echo "== sizes" >&2
 tributary bench sizes --model llama-3.2-1b --json >"$results/sizes.json"
 echo "== streaming, $scale of Llama-3.2-1B" >&2
 tributary model new --preset llama-3.2-1b --scale "$scale" --out "$work/paper-llama" >&2
-tributary bench streaming --model "$work/paper-llama" --work "$work" --precision fp32,bf16,int8,nf4 --runs 1 --json >"$results/streaming-paper.json"
+tributary bench streaming --model "$work/paper-llama" --work "$work" --precision fp32,bf16,int8,nf4 --runs 1 --json | sed "s#$work/##; s#\"$work\"#\".\"#" >"$results/streaming-paper.json"
 rm -rf "$work/paper-llama"
 echo "== convergence" >&2
 # 1 says that a setting does not hold what it is held to: the table shows which.
