@@ -109,6 +109,9 @@ internal sealed class SecureServer : IAsyncDisposable
                 return now;
             }
 
+            // Nothing more comes of a job that could not go on: whoever waits for it is told, and does not wait for ever.
+            now.Line.State.ShouldNotBe(JobState.Failed, now.Line.Reason);
+
             after = (await admin.EventsAsync(job, after, TimeSpan.FromSeconds(1), TestContext.Current.CancellationToken)) is [.., var last] ? last.Number : after;
         }
     }

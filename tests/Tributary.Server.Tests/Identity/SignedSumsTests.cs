@@ -22,7 +22,7 @@ public sealed class SignedSumsTests
     [Fact]
     public async Task A_submitted_job_sums_under_masks_and_ends_early_where_its_budget_says_so()
     {
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using SecureServer server = await SecureServer.StartAsync(new TestProject(ThreeSites));
         await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
         await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));

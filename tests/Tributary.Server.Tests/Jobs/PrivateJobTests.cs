@@ -27,7 +27,7 @@ public sealed class PrivateJobTests
         double budget = (RenyiCurve.Of(mechanism).Times(rounds).Epsilon(1e-5) + RenyiCurve.Of(mechanism).Times(rounds + 1).Epsilon(1e-5)) / 2;
         Calibration.RoundsFor(mechanism, new PrivacyBudget(budget, 1e-5)).ShouldBe(rounds);
 
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
         await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
@@ -43,7 +43,7 @@ public sealed class PrivateJobTests
     [Fact]
     public async Task A_budget_that_allows_no_round_is_refused_before_anybody_trains()
     {
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         JobFailedException refused = await Should.ThrowAsync<JobFailedException>(server.Run(Job("none", Central with { Epsilon = 0.01 }), initial).Job);
         refused.Message.ShouldContain("allows not even one round");
@@ -80,7 +80,7 @@ public sealed class PrivateJobTests
     [Fact]
     public async Task Nothing_that_a_site_measured_leaves_it()
     {
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
         await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
@@ -98,7 +98,7 @@ public sealed class PrivateJobTests
     public async Task A_site_that_is_ended_while_it_sends_sends_the_same_noise_again_and_does_not_train_anew(bool isRing)
     {
         Job job = Job("frozen", Central with { Noise = NoisePlace.Site }) with { Precision = isRing ? new JobPrecision("fp32", JobPrecision.Integers, Ring: new JobRing(24)) : new JobPrecision("fp32", "fp32") };
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         int trained = 0;
         var executor = new DriftingExecutor(1)
@@ -136,7 +136,7 @@ public sealed class PrivateJobTests
     [InlineData(100.0, 1e-7, "delta of 1e-5, and this site takes at most 1e-7")]
     public async Task A_site_keeps_to_its_own_budget_whatever_the_job_says(double epsilon, double delta, string what)
     {
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using RunningAgent a = server.Agent("a", new DriftingExecutor(1), change: options => options with { Rules = options.Rules with { Privacy = new SiteBudget(epsilon, delta) } });
         await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
@@ -147,7 +147,7 @@ public sealed class PrivateJobTests
     [Fact]
     public async Task A_site_with_a_budget_takes_no_job_without_privacy()
     {
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using RunningAgent a = server.Agent("a", new DriftingExecutor(1), change: options => options with { Rules = options.Rules with { Privacy = new SiteBudget(3, 1e-5) } });
         await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));

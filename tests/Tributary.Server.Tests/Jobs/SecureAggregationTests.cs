@@ -46,7 +46,7 @@ public sealed class SecureAggregationTests
     public async Task A_site_that_fails_to_train_drops_out_and_the_sum_is_the_others()
     {
         Job job = Ring("three-of-four", "a", "b", "c", "d") with { MinSites = 3, Rounds = 2 };
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using Agents agents = Agents.Of(server, job, site => new DriftingExecutor(site)
         {
@@ -62,7 +62,7 @@ public sealed class SecureAggregationTests
     public async Task A_site_that_was_started_again_has_lost_its_secrets_and_drops_out_of_the_round_alone()
     {
         Job job = Ring("restarted-site", "a", "b", "c", "d") with { MinSites = 3, Rounds = 2 };
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         using var gate = new SemaphoreSlim(0);
         await using Agents agents = Agents.Of(server, job, site => new DriftingExecutor(site) { Before = (task, token) => task.Round == 1 && site < 4 ? gate.WaitAsync(token) : Task.CompletedTask });
@@ -79,7 +79,7 @@ public sealed class SecureAggregationTests
     public async Task Where_all_sites_were_started_again_the_round_is_begun_anew_with_new_keys()
     {
         Job job = Ring("restarted-sites", "a", "b", "c") with { Rounds = 1 };
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         var first = new TaskCompletionSource();
         await using Agents agents = Agents.Of(server, job, site => new DriftingExecutor(site) { Before = (task, token) => first.Task.WaitAsync(token) });
@@ -103,7 +103,7 @@ public sealed class SecureAggregationTests
         string undisturbed = await ModelOfAsync(job);
         foreach (string stage in new[] { AggregationTasks.Shares, TaskNames.Train, AggregationTasks.Survivors, AggregationTasks.Unmasking })
         {
-            using MemorySource initial = Models.Float32();
+            using MemorySource initial = Models.Eighths();
             await using TestServer server = await TestServer.StartAsync();
             await using Agents agents = Agents.Of(server, job);
             (Task<JobRecord> running, ChannelReader<JobEvent> events) = server.Run(job, initial);
@@ -118,7 +118,7 @@ public sealed class SecureAggregationTests
     public async Task With_too_few_sites_there_is_no_sum_and_the_job_says_how_many_are_needed()
     {
         Job job = Ring("too-few", "a", "b", "c") with { MinSites = 2, TaskRetries = 0 };
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using Agents agents = Agents.Of(server, job, site => new DriftingExecutor(site) { Before = (_, _) => site == 3 ? throw new TaskFailedException("no GPU") : Task.CompletedTask });
         JobFailedException failed = await Should.ThrowAsync<JobFailedException>(server.Run(job, initial).Job);
@@ -129,7 +129,7 @@ public sealed class SecureAggregationTests
     public async Task A_site_without_a_key_to_sign_with_says_so()
     {
         Job job = Ring("unsigned", "a", "b", "c") with { TaskRetries = 0 };
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using RunningAgent agent = server.Agent("a", new DriftingExecutor(1), change: options => options with { Statements = null });
         await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
@@ -147,7 +147,7 @@ public sealed class SecureAggregationTests
 
     private static async Task<string> ModelOfAsync(Job job)
     {
-        using MemorySource initial = Models.Float32();
+        using MemorySource initial = Models.Eighths();
         await using TestServer server = await TestServer.StartAsync();
         await using Agents agents = Agents.Of(server, job);
         JobRecord record = await server.Run(job, initial).Job;

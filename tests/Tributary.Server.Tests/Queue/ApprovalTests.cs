@@ -20,13 +20,13 @@ public sealed class ApprovalTests
         await using SecureServer server = await SecureServer.StartAsync();
         var executor = new AddingExecutor(1, 1);
         await using RunningAgent a = Careful(server, executor);
-        Job job = Models.Job("demo", "a") with { SiteTimeout = TimeSpan.FromSeconds(1) };
+        Job job = Models.Job("demo", "a") with { SiteTimeout = TimeSpan.FromSeconds(3) };
         JobDocument submitted = await server.Admin().SubmitAsync(job, "model", initial, progress: null, Cancel);
         JobDocument waiting = await AwaitedAsync(server, "demo");
         waiting.Sites[0].Note.ShouldBe($"a person at the site has to approve the job, {submitted.Digest}");
 
-        // Longer than the site may say nothing: real signs of life over a real second and more.
-        IReadOnlyList<EventDocument> events = await server.Admin().EventsAsync("demo", 3, TimeSpan.FromSeconds(2), Cancel);
+        // Longer than the site may say nothing: real signs of life over three real seconds and more.
+        IReadOnlyList<EventDocument> events = await server.Admin().EventsAsync("demo", 3, TimeSpan.FromSeconds(5), Cancel);
         events.ShouldNotContain(happened => happened.Kind == "site-left-out" || happened.Kind == "failed");
         executor.Done.ShouldBeEmpty();
 
