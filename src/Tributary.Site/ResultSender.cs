@@ -35,23 +35,23 @@ internal sealed partial class ResultSender(SiteOptions options, ServerClient ser
     /// <summary>Encodes the result into the spool file while its finished parts are already going out.</summary>
     /// <param name="task">The task.</param>
     /// <param name="begun">When it was begun, by the clock.</param>
-    /// <param name="trained">The executor's model.</param>
+    /// <param name="result">The executor's result; it has a model.</param>
     /// <param name="received">The model as it was received.</param>
     /// <param name="said">What is said with the message, if it has to be frozen.</param>
     /// <param name="progress">Told how far it has come.</param>
     /// <param name="cancellationToken">Ends it.</param>
     /// <exception cref="TaskFailedException">The result cannot leave the site: it is another model's, a budget does not allow it, or nothing of it would be left.</exception>
     public async Task<(TransferResult Sent, int HeaderBytes)> SendAsync(
-        TaskDocument task, long begun, TensorSource trained, TensorSource received, FrozenResult said, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+        TaskDocument task, long begun, TaskResult result, TensorSource received, FrozenResult said, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         using TracedOperation span = SiteTelemetry.BeginUpload(task, options.Name);
-        RequireSameTensors(received, trained);
-        (trained, received) = (TrainedTensors.Of(trained, task.Job.Train), TrainedTensors.Of(received, task.Job.Train));
+        RequireSameTensors(received, result.Model!);
+        (TensorSource trained, received) = (TrainedTensors.Of(result.Model!, task.Job.Train), TrainedTensors.Of(received, task.Job.Train));
         CheckExcluded(task, received.Manifest);
         TensorSource update = task.Job.Exchange == Exchange.Delta ? new DeltaSource(trained, received) : trained;
         using TensorSource? residual = task.Job.KeepsResiduals ? _residuals.Open(task.Job.Name, task.Counted) : null;
         update = residual is null ? update : new AppliedDelta(update, residual, isPartial: true);
-        using TensorSource encoded = PipelineOf(task, begun, update.Manifest.ElementCount, received).Apply(update);
+        using TensorSource encoded = PipelineOf(task, begun, update.Manifest.ElementCount, received, result.Samples).Apply(update);
         SafetensorsWriter message = MessageFile.Plan(encoded);
         if (task.Job.FreezesResults)
         {
@@ -122,7 +122,7 @@ internal sealed partial class ResultSender(SiteOptions options, ServerClient ser
     }
 
     /// <summary>The site's own filters first, then what the job's privacy asks for, then its precision: integers of a ring, maybe masked, or a codec's bytes.</summary>
-    private FilterPipeline PipelineOf(TaskDocument task, long begun, long dimension, TensorSource received)
+    private FilterPipeline PipelineOf(TaskDocument task, long begun, long dimension, TensorSource received, long samples)
     {
         Job job = task.Job;
         List<Filter> filters = [.. options.ResultFilters, .. options.Filters.For(job, received)];
@@ -137,7 +137,8 @@ internal sealed partial class ResultSender(SiteOptions options, ServerClient ser
         {
             SecureSums.Session? session = job.SecureAggregation is null ? null : SumsFor(task).Receive(task);
             DiscreteGaussian? noise = key is null ? null : DiscreteGaussian.AtLeast(RingNoise.Of(job, dimension).Mechanism.Deviation);
-            filters.Add(new RingFilter(session?.Grid ?? SecureSums.GridOf(job, task.Note, dimension), key ?? RoundingKey(task), noise));
+            RingGrid grid = session?.Grid ?? SecureSums.GridOf(job, task.Note, dimension);
+            filters.Add(new RingFilter(grid, key ?? RoundingKey(task), noise, job.CountsSamples ? new SampleCount(samples, job.Aggregation.SamplesMax, grid) : null));
             filters.AddRange(session is null ? [] : [new MaskFilter(session.Site)]);
             return new FilterPipeline(FilterPoint.TaskResultOut, [.. filters, new PackFilter(ring.Bits)]);
         }

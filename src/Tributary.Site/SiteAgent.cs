@@ -250,6 +250,8 @@ public sealed partial class SiteAgent : IDisposable
             metrics[name] = value;
         }
 
+        // Under masks the number of records goes into the sum, and nobody is told it apart.
+        long told = !task.Job.CountsSamples ? result.Samples : task.Job.SecureAggregation is not null ? 1 : Math.Min(result.Samples, task.Job.Aggregation.SamplesMax);
         long start = Stopwatch.GetTimestamp();
         (string? digest, MessageMeaning? meaning) = (null, null);
         if (result.Model is not null)
@@ -257,15 +259,15 @@ public sealed partial class SiteAgent : IDisposable
             meaning = task.Job.Exchange == Exchange.Delta
                 ? new MessageMeaning(MessageKind.Delta, modelDigest, task.Job.Precision.Result)
                 : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
-            var said = new FrozenResult(modelDigest, meaning, result.Samples, metrics, 0);
-            (TransferResult sent, int headerBytes) = await _results.SendAsync(task, begun, result.Model, model, said, progress, cancellationToken);
+            var said = new FrozenResult(modelDigest, meaning, told, metrics, 0);
+            (TransferResult sent, int headerBytes) = await _results.SendAsync(task, begun, result, model, said, progress, cancellationToken);
             (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
             metrics[MetricNames.HeaderBytes] += headerBytes;
             _pace.Sent(sent.BytesOnWire, Stopwatch.GetElapsedTime(start));
         }
 
         metrics[MetricNames.UploadSeconds] = Stopwatch.GetElapsedTime(start).TotalSeconds;
-        await SendResultAsync(task, new ResultDocument(task.Attempt, result.Samples, metrics, digest, meaning), cancellationToken);
+        await SendResultAsync(task, new ResultDocument(task.Attempt, told, metrics, digest, meaning), cancellationToken);
     }
 
     private Task SendResultAsync(TaskDocument task, ResultDocument document, CancellationToken cancellationToken) =>

@@ -67,6 +67,10 @@ public sealed record Job
     [JsonIgnore]
     public bool WithholdsFigures => Privacy is { Figures: PrivateFigures.Withheld };
 
+    /// <summary>Whether results are integers of a ring that carry how many records they are of, so that their sum is a weighted one.</summary>
+    [JsonIgnore]
+    public bool CountsSamples => Precision.Ring is not null && Aggregation.Weights == UpdateWeights.Samples;
+
     /// <summary>
     /// Whether a site's message is made with noise or masks that must never hide another one: then it is whole on its disk before the first byte leaves, and a retry sends the same.
     /// </summary>

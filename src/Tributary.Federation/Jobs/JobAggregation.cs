@@ -35,7 +35,7 @@ public enum UpdateWeights
 /// <param name="Byzantine">For Krum: how many updates may be anything, from 0.</param>
 /// <param name="Keep">For Krum: how many updates are chosen; more than one is multi-Krum.</param>
 /// <param name="NormLimit">An update whose norm is more than so many times the median of all is refused; 0 for no such limit.</param>
-/// <param name="SamplesMax">An update that claims more samples than this is refused.</param>
+/// <param name="SamplesMax">An update that claims more samples than this is refused; in a ring it counts for as many, and each is scaled by its samples over them.</param>
 /// <remarks>Parameters with defaults, not properties: so a document that lacks some of them is read with these.</remarks>
 public sealed record JobAggregation(
     Reducer Reducer = Reducer.Mean,
@@ -44,8 +44,11 @@ public sealed record JobAggregation(
     int Byzantine = 1,
     int Keep = 1,
     double NormLimit = 10,
-    long SamplesMax = 1_000_000_000)
+    long SamplesMax = JobAggregation.SamplesMaxUsual)
 {
+    /// <summary>The samples that an update may claim where a job does not say.</summary>
+    public const long SamplesMaxUsual = 1_000_000_000;
+
     /// <summary>Why so many updates cannot be reduced in this way, with the setting that asks for more; null where they can.</summary>
     public (string Key, string Reason)? Refuse(int updates)
     {

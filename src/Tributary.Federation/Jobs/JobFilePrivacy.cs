@@ -16,17 +16,20 @@ internal static class JobFilePrivacy
             job = job with { Precision = job.Precision with { Result = JobPrecision.Integers, Ring = new JobRing(JobRing.BitsUsual) } };
         }
 
-        if (job is { Privacy: not null } or { SecureAggregation: not null })
+        if (job.Privacy is not null || job.Precision.Ring is not null)
         {
+            bool isWeighted = map.IsMap("aggregation") && map.Map("aggregation")!.Choice<UpdateWeights>("weights") == UpdateWeights.Samples;
+
             // How many records a site has is its own affair, and must not say how much one of them moves the model.
-            if (map.IsMap("aggregation") && map.Map("aggregation")!.Choice<UpdateWeights>("weights") == UpdateWeights.Samples)
+            if (isWeighted && job.Privacy is not null)
             {
                 map.Wrong("aggregation", "'weights: samples' lets a site's records say how much it counts, which privacy does not bound; leave it out, sites count alike");
+                isWeighted = false;
             }
 
             // A screen by the norms of all would let one site's change decide over another's; clipping bounds each by itself.
-            bool isScreened = job is { SecureAggregation: null, Privacy.Unit: PrivacyUnit.Record };
-            job = job with { Aggregation = job.Aggregation with { Weights = UpdateWeights.Uniform, NormLimit = isScreened ? job.Aggregation.NormLimit : 0 } };
+            bool isScreened = job is { Precision.Ring: null, Privacy.Unit: PrivacyUnit.Record };
+            job = job with { Aggregation = job.Aggregation with { Weights = isWeighted ? UpdateWeights.Samples : UpdateWeights.Uniform, NormLimit = isScreened ? job.Aggregation.NormLimit : 0 } };
             if (map.Keys.Contains("feedback") && job.Feedback > 0 && (job.AddsNoiseAtSites || job.Precision.Ring is not null))
             {
                 map.Wrong("feedback", "'feedback' adds what was lost to the next change, and noise or a ring leave nothing that could be kept; leave it out");

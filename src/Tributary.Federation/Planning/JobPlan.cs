@@ -154,7 +154,7 @@ public sealed record JobPlan
         bool isTask = point == FilterPoint.TaskDataOut;
         if (!isTask && job.Precision.Ring is { } ring)
         {
-            IEnumerable<TensorEntry> packed = source.Manifest.Select(entry => new TensorEntry(new TensorSpec(entry.Spec.Name, DType.U8, new TensorShape(((entry.Spec.ElementCount * ring.Bits) + 7) / 8))));
+            IEnumerable<TensorEntry> packed = RingTensors.Of(job, source.Manifest).Select(entry => new TensorEntry(new TensorSpec(entry.Spec.Name, DType.U8, new TensorShape(((entry.Spec.ElementCount * ring.Bits) + 7) / 8))));
             return MessageFile.Plan(new Specified(new TensorManifest(packed))).Header.FileLength;
         }
 

@@ -10,7 +10,8 @@ namespace Tributary.Privacy.Filters;
 /// <param name="grid">The ring.</param>
 /// <param name="key">Of the rounding's chances, and of the noise.</param>
 /// <param name="noise">The noise on each integer; null for none.</param>
-public sealed class RingFilter(RingGrid grid, NoiseKey key, DiscreteGaussian? noise) : Filter
+/// <param name="count">The records that the values are of, where sums are weighted by them; null where sites count alike.</param>
+public sealed class RingFilter(RingGrid grid, NoiseKey key, DiscreteGaussian? noise, SampleCount? count = null) : Filter
 {
     /// <inheritdoc/>
     public override string Name => $"round to a ring of {grid.Bits} bits";
@@ -22,7 +23,8 @@ public sealed class RingFilter(RingGrid grid, NoiseKey key, DiscreteGaussian? no
     public override TensorKind Gives => TensorKind.Integers;
 
     /// <inheritdoc/>
-    public override TensorSource Apply(TensorSource source) => new RingSource(source, grid, key, noise);
+    public override TensorSource Apply(TensorSource source) =>
+        count is null ? new RingSource(source, grid, key, noise) : count.Beside(new RingSource(source, grid, key, noise, count.Share));
 }
 
 /// <summary>Integers of a ring to the same under masks, see <see cref="MaskingSite.MaskOnce"/>, whose errors it has.</summary>

@@ -4,7 +4,7 @@ using Tributary.Tensors;
 
 namespace Tributary.Privacy.Rings;
 
-/// <summary>The mean that a sum of ring elements is worth, as F32 tensors: the integers, times the grid's step, over a number of sites.</summary>
+/// <summary>The mean that a sum of ring elements is worth, as F32 tensors: the integers, times the grid's step, over the weight of what is in it.</summary>
 public sealed class RingMean : TensorSource
 {
     private readonly TensorSource _sum;
@@ -14,11 +14,11 @@ public sealed class RingMean : TensorSource
     /// <summary>Wraps a sum.</summary>
     /// <param name="sum">U32 tensors: sums modulo 2^k.</param>
     /// <param name="grid">The ring.</param>
-    /// <param name="sites">What the sum is divided by, from 1.</param>
-    public RingMean(TensorSource sum, RingGrid grid, int sites)
+    /// <param name="weight">What the sum is divided by, above 0: a number of sites, or the sum of what their changes were scaled by.</param>
+    public RingMean(TensorSource sum, RingGrid grid, double weight)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(sites, 1);
-        (_sum, _grid, _share) = (sum, grid, 1f / sites);
+        ArgumentOutOfRangeException.ThrowIfLessThanOrEqual(weight, 0);
+        (_sum, _grid, _share) = (sum, grid, (float)(1 / weight));
         Manifest = new TensorManifest(sum.Manifest.Select(entry => new TensorEntry(entry.Spec with { DType = DType.F32 })));
     }
 

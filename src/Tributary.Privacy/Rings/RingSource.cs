@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using Tributary.Privacy.Noise;
 using Tributary.Privacy.SecureAggregation;
@@ -14,6 +15,7 @@ internal sealed class RingSource : TensorSource
 
     private readonly TensorSource _source;
     private readonly RingGrid _grid;
+    private readonly float _share;
     private readonly StochasticRounding[] _rounding;
     private readonly DiscreteGaussianSampler[]? _noise;
 
@@ -21,15 +23,16 @@ internal sealed class RingSource : TensorSource
     /// <param name="grid">The ring.</param>
     /// <param name="key">Of the chances, and of the noise.</param>
     /// <param name="noise">The noise on each integer; null for none.</param>
+    /// <param name="share">What values are scaled by before they are rounded, from 0 to 1.</param>
     /// <exception cref="TensorFormatException">A tensor is not of floats.</exception>
-    public RingSource(TensorSource source, RingGrid grid, NoiseKey key, DiscreteGaussian? noise)
+    public RingSource(TensorSource source, RingGrid grid, NoiseKey key, DiscreteGaussian? noise, float share = 1)
     {
         if (source.Manifest.FirstOrDefault(entry => !entry.IsDense || !entry.Spec.DType.IsTrainable()) is { } other)
         {
             throw new TensorFormatException($"tensor '{other.Spec.Name}' is {other.Spec.DType.Name()} in {other.Encoding.Name} tiles, and only floats become integers of a ring; freeze it in the job ('train: {{ freeze: ... }}')");
         }
 
-        (_source, _grid) = (source, grid);
+        (_source, _grid, _share) = (source, grid, share);
         Manifest = new TensorManifest(source.Manifest.Select(entry => new TensorEntry(entry.Spec with { DType = DType.U32 })));
         _rounding = [.. source.Manifest.Select(entry => new StochasticRounding(key, entry.Spec.Name, grid))];
         _noise = noise is null ? null : [.. source.Manifest.Select(entry => new DiscreteGaussianSampler(key, entry.Spec.Name, noise))];
@@ -49,6 +52,11 @@ internal sealed class RingSource : TensorSource
             Span<uint> strip = elements[start..Math.Min(elements.Length, start + length)];
             Span<float> values = floats.Floats[..strip.Length];
             _source.ReadFloats(tile, (offset / sizeof(uint)) + start, values);
+            if (_share != 1)
+            {
+                TensorPrimitives.Multiply(values, _share, values);
+            }
+
             _ = _rounding[tile.Tensor].Round(place + start, values, strip);
             if (_noise is not null)
             {

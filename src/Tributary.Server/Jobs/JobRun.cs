@@ -293,7 +293,7 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         {
             string path = _folder.Spool(row.Round, row.Step, row.Site);
             TensorSource? update = row.Digest is null ? null
-                : Job.Precision.Ring is { } ring ? Keep(new UnpackedSource(Keep(OpenResult(row, path)), TrainedTensors.Of(request.Model.Weights, Job.Train).Manifest, ring.Bits))
+                : Job.Precision.Ring is { } ring ? Keep(new UnpackedSource(Keep(OpenResult(row, path)), RingTensors.Of(Job, TrainedTensors.Of(request.Model.Weights, Job.Train).Manifest), ring.Bits))
                 : Keep(_resultIn.Apply(Keep(OpenResult(row, path))));
             results.Add(new SiteResult(row.Site, update, row.Meaning?.Kind ?? MessageKind.Weights, row.Samples, row.Metrics, row.Round) { Answer = row.Answer });
         }

@@ -46,7 +46,7 @@ internal sealed class ResultCheck(Job job, JobFolder folder, FilterPipeline resu
 
         if (job.Precision.Ring is { } ring)
         {
-            CheckIntegers(folder.Spool(result.Round, result.Step, result.Site), TrainedTensors.Of(request.Model.Weights, job.Train), ring.Bits);
+            CheckIntegers(folder.Spool(result.Round, result.Step, result.Site), RingTensors.Of(job, TrainedTensors.Of(request.Model.Weights, job.Train).Manifest), ring.Bits);
             return result;
         }
 
@@ -54,13 +54,13 @@ internal sealed class ResultCheck(Job job, JobFolder folder, FilterPipeline resu
         return result with { Metrics = new Dictionary<string, double>(result.Metrics, StringComparer.Ordinal) { [MetricNames.UpdateNorm] = norm } };
     }
 
-    /// <summary>Whether a message has the model's tensors as packed integers. Any integers are some of the ring, and of masked ones nothing more can be said.</summary>
-    private static void CheckIntegers(string path, TensorSource model, int bits)
+    /// <summary>Whether a message has the job's tensors as packed integers. Any integers are some of the ring, and of masked ones nothing more can be said.</summary>
+    private static void CheckIntegers(string path, TensorManifest tensors, int bits)
     {
         try
         {
             using var message = MessageFile.Open(path);
-            _ = new UnpackedSource(message, model.Manifest, bits);
+            _ = new UnpackedSource(message, tensors, bits);
         }
         catch (TensorFormatException e)
         {

@@ -24,35 +24,50 @@ internal sealed class RingRounds(JobRun run, Action<JobEvent> report)
     private const double RangeOverSize = 8;
     private const double RangeMin = 1e-12;
 
-    private Func<int, TensorSource>? _mean;
+    private (TensorSource Sum, RingGrid Grid)? _made;
 
     /// <summary>A round's training.</summary>
     public async Task<IReadOnlyList<SiteResult>> BroadcastAsync(TaskRequest train, CancellationToken cancellationToken)
     {
         RingGrid grid = GridOf(train);
-        TensorSource sum;
         if (run.Job.SecureAggregation is null)
         {
             string note = JsonSerializer.Serialize(new RoundNote(grid.Range), AggregationJson.Default.RoundNote);
             IReadOnlyList<SiteResult> results = await run.AskAsync(train with { Notes = (train.Sites ?? run.Job.Sites).ToDictionary(site => site, _ => note, StringComparer.Ordinal) }, cancellationToken);
-            sum = new RingSumSource([.. results.OrderBy(result => result.Site, StringComparer.Ordinal).Select(result => result.Update!)], grid);
-            _mean = sites => new RingMean(sum, grid, sites);
+            _made = (new RingSumSource([.. results.OrderBy(result => result.Site, StringComparer.Ordinal).Select(result => result.Update!)], grid), grid);
             await KeepSizeAsync(train.Round, Mean(results), cancellationToken);
             return results;
         }
 
         VerifyStatement verify = run.Verify ?? throw new JobFailedException("secure aggregation: sites sign with their kits, and this server has none to hold their certificates against");
-        (IReadOnlyList<SiteResult> masked, sum) = await AddUpAsync(train, grid, verify, cancellationToken);
-        _mean = sites => new RingMean(sum, grid, sites);
+        (IReadOnlyList<SiteResult> masked, TensorSource sum) = await AddUpAsync(train, grid, verify, cancellationToken);
+        _made = (sum, grid);
         await KeepSizeAsync(train.Round, Mean(masked), cancellationToken);
         return masked;
     }
 
     /// <summary>
-    /// What the sum comes to: the mean over the sites that are in it; with noise in it over those that the round was for, a number that no site sets.
+    /// What the sum comes to: the mean over the sites that are in it, alike or by the records that it says are in it; with noise in it over those that the round was for, a number that no site sets.
     /// </summary>
-    public TensorSource Mean(IReadOnlyList<SiteResult> results) =>
-        _mean!(run.Job.AddsNoiseAtSites ? RoundPrivacy.SitesOf(run.Job) : results.Count);
+    /// <exception cref="JobFailedException">The number of records in the sum makes no sense.</exception>
+    public TensorSource Mean(IReadOnlyList<SiteResult> results)
+    {
+        (TensorSource sum, RingGrid grid) = _made!.Value;
+        if (!run.Job.CountsSamples)
+        {
+            return new RingMean(sum, grid, run.Job.AddsNoiseAtSites ? RoundPrivacy.SitesOf(run.Job) : results.Count);
+        }
+
+        try
+        {
+            long most = run.Job.Aggregation.SamplesMax;
+            return new RingMean(JoinedSource.ModelOf(sum, RingTensors.Samples), grid, (double)SampleCount.Total(sum, most, grid) / most);
+        }
+        catch (TensorFormatException e)
+        {
+            throw new JobFailedException($"the ring: {e.Message}", e);
+        }
+    }
 
     /// <summary>The sum under masks. An attempt for which too few sites are left, as where they were started again and have lost their secrets, has told nothing: another is made with new keys.</summary>
     private async Task<(IReadOnlyList<SiteResult> Results, TensorSource Sum)> AddUpAsync(TaskRequest train, RingGrid grid, VerifyStatement verify, CancellationToken cancellationToken)

@@ -47,7 +47,21 @@ public sealed class JobFilePrivacyTests
         Read("secure_aggregation: false").SecureAggregation.ShouldBeNull();
     }
 
+    [Fact]
+    public void Sites_of_a_ring_count_alike_unless_the_most_that_one_counts_for_is_agreed()
+    {
+        foreach (string ring in new[] { "precision: { ring: 8 }", "secure_aggregation: true" })
+        {
+            Read(ring).Aggregation.Weights.ShouldBe(UpdateWeights.Uniform);
+            Job weighted = Read($"{ring}\naggregation: {{ weights: samples, samples_max: 5000 }}");
+            (weighted.CountsSamples, weighted.Aggregation.SamplesMax).ShouldBe((true, 5000));
+        }
+
+        Read("precision: nf4").CountsSamples.ShouldBeFalse();
+    }
+
     [Theory]
+    [InlineData("secure_aggregation: true\naggregation: { weights: samples }", "'weights: samples' scales each site's change by its records over 'samples_max', so that it has to be near the most that a site has; give it, or leave 'weights' out: sites count alike")]
     [InlineData("secure_aggregation: true\nprecision: nf4", "nf4 has scales of each site's own, which cannot be added up under masks; take 'precision: { task: nf4, ring: 16 }'")]
     [InlineData("secure_aggregation: true\nprecision: int8", "int8 has scales of each site's own, which cannot be added up under masks; take 'precision: { task: int8, ring: 16 }'")]
     [InlineData("secure_aggregation: true\naggregation: median", "secure aggregation gives a sum and no single update, and 'Median' has to see each of them; take the mean, and clip at the sites")]

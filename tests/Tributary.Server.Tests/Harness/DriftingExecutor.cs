@@ -17,6 +17,9 @@ internal sealed class DriftingExecutor(int site) : Executor
     /// <summary>The values of the model's last tensor as it returned them last.</summary>
     public float[] Trained { get; private set; } = [];
 
+    /// <summary>The records that it says it has trained on.</summary>
+    public long Samples { get; init; } = 1;
+
     /// <summary>Awaited before the work is done.</summary>
     public Func<TaskData, CancellationToken, Task> Before { get; init; } = static (_, _) => Task.CompletedTask;
 
@@ -34,6 +37,6 @@ internal sealed class DriftingExecutor(int site) : Executor
         Changes[task.Round] = change;
         var trained = new AppliedDelta(task.Model, change);
         Trained = trained.ReadFloats(trained.Manifest[^1].Spec.Name);
-        return new TaskResult(trained, 1, metrics);
+        return new TaskResult(trained, Samples, metrics);
     }
 }

@@ -22,6 +22,30 @@ public sealed class SecureAggregationTests
     }
 
     [Fact]
+    public async Task A_sum_can_be_weighted_by_records_and_nobody_is_told_how_many_a_site_has()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        var models = new List<float[]>();
+        foreach (string kind in new[] { "masked", "bare", "plain" })
+        {
+            // Sites of 20, 40 and 300 records, of which 80 count at most.
+            Job job = Ring(kind, "a", "b", "c") with { Aggregation = new JobAggregation(NormLimit: 0, SamplesMax: kind == "plain" ? 1000 : 80), Rounds = 1 };
+            job = kind == "masked" ? job : job with { SecureAggregation = null, Precision = kind == "bare" ? job.Precision : new JobPrecision("nf4", "fp32") };
+            await using Agents agents = Agents.Of(server, job, site => new DriftingExecutor(site) { Samples = site == 3 ? kind == "plain" ? 80 : 300 : 20 * site });
+            JobRecord record = await server.Run(job, initial).Job;
+            record.Results.Where(result => result.Digest is not null).Select(result => result.Samples).Distinct().ShouldBe(kind == "masked" ? [1] : [20, 40, 80]);
+            using SafetensorsFile model = SafetensorsFile.Open(record.LastModel!);
+            models.Add(model.ReadFloats("w"));
+        }
+
+        models[0].ShouldBe(models[1]);
+
+        // A step of the ring is 0.1 over 10922; three sites' are rounded.
+        models[1].Zip(models[2]).Max(pair => Math.Abs(pair.First - pair.Second)).ShouldBeInRange(1e-9f, 5e-5f);
+    }
+
+    [Fact]
     public async Task What_lies_at_the_server_of_a_site_are_masked_integers_and_not_its_own()
     {
         using MemorySource initial = Models.Float32();

@@ -33,6 +33,7 @@ public sealed class JobPlanTests
             Workflow = workflow,
             Exchange = exchange,
             Precision = precision == JobPrecision.Integers ? new JobPrecision("nf4", precision, Ring: new JobRing(12)) : new JobPrecision(precision, precision),
+            Aggregation = new JobAggregation(SamplesMax: 1000),
             Sample = sample is { } number ? new JobSample(number, null) : null,
         };
         JobPlan plan = JobPlan.Of(job, initial.Manifest);
