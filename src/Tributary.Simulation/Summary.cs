@@ -79,11 +79,23 @@ internal static class Summary
             results.Sum(result => (long)Metric(result, MetricNames.BytesUp)),
             [.. results.Where(result => result.Digest is not null).Select(PartOf)])
         {
+            ChosenDown = Chosen(MetricNames.DownShare, results),
+            ChosenUp = Chosen(MetricNames.UpShare, results),
             Epsilon = record.Epsilons.Count >= model.Round ? record.Epsilons[model.Round - 1] : null,
             LeftOut = [.. record.Parts
                 .Where(part => part.Round == model.Round && part.State is not (SiteState.Counted or SiteState.NotDrawn))
                 .Select(part => new LeftOutSite(part.Site, part.State.ToString().ToLowerInvariant(), part.Reason!))],
         };
+    }
+
+    /// <summary>The mean of sites' shares, the largest first.</summary>
+    private static IReadOnlyList<ChosenPrecision> Chosen(string prefix, ResultRow[] results)
+    {
+        ResultRow[] told = [.. results.Where(result => result.Metrics.Keys.Any(name => name.StartsWith(prefix, StringComparison.Ordinal)))];
+        return [.. told.SelectMany(result => result.Metrics).Where(metric => metric.Key.StartsWith(prefix, StringComparison.Ordinal))
+            .GroupBy(metric => metric.Key[prefix.Length..], metric => metric.Value, StringComparer.Ordinal)
+            .Select(shares => new ChosenPrecision(shares.Key, shares.Sum() / told.Length))
+            .OrderByDescending(chosen => chosen.Share).ThenBy(chosen => chosen.Precision, StringComparer.Ordinal)];
     }
 
     private static SiteRoundSummary PartOf(ResultRow result) => new(

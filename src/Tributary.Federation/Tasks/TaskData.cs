@@ -42,6 +42,12 @@ public static class MetricNames
     /// <summary>The held-out loss of the model as trained.</summary>
     public const string LocalLoss = "local_loss";
 
+    /// <summary>Where an adaptive precision chose it: begins the names of the shares of elements that came to the site in each precision, such as <c>down_share_int2</c>.</summary>
+    public const string DownShare = "down_share_";
+
+    /// <summary>The same of what the site sent, such as <c>up_share_int4</c>.</summary>
+    public const string UpShare = "up_share_";
+
     /// <summary>e to the power of <see cref="ReceivedLoss"/>.</summary>
     public const string ReceivedPerplexity = "received_perplexity";
 

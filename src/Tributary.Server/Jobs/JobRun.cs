@@ -191,6 +191,11 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     public bool AddResult(OpenStep open, ResultRow result, CancellationToken cancellationToken)
     {
         ResultRow seen = _check.Look(open.Request, result, Job.SecureAggregation is null ? open.Message.ModelDigest : SentModel(open.Round, AggregationTasks.AttemptOf(open.Step)), cancellationToken);
+        if (open.Message.Chosen.Count > 0)
+        {
+            seen = seen with { Metrics = seen.Metrics.Concat(open.Message.Chosen.Select(chosen => KeyValuePair.Create(MetricNames.DownShare + chosen.Key, chosen.Value))).ToDictionary(StringComparer.Ordinal) };
+        }
+
         return Steps.Add(open, seen, result.Digest is null ? 0 : new FileInfo(_folder.Spool(result.Round, result.Step, result.Site)).Length);
     }
 

@@ -1,4 +1,6 @@
+using System.Collections.ObjectModel;
 using Tributary.Codecs;
+using Tributary.Codecs.Adaptive;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
@@ -66,7 +68,8 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
                 ? request.Model.Weights
                 : new DeltaSource(TrainedTensors.Of(request.Model.Weights, job.Train), TrainedTensors.Of(OpenShadow(before, sources), job.Train));
             (FilterPipeline encoder, JobPrecision precision) = before is null ? (_whole, job.WholePrecision) : IsLast(request) ? (_last, job.LastPrecision) : (_change, job.Precision);
-            SafetensorsWriter plan = MessageFile.Plan(encoder.Apply(model));
+            TensorSource encoded = encoder.Apply(model);
+            SafetensorsWriter plan = MessageFile.Plan(encoded);
             var meaning = row?.Meaning ?? new MessageMeaning(
                 before is null ? MessageKind.Weights : MessageKind.Delta, before?.Meaning.ModelDigest(before.Digest), precision.Task);
             IReadOnlyList<long> units = StreamingUnits.Ends(job.Streaming, plan);
@@ -78,7 +81,10 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
             string name = Name(request);
             return new StepMessage(
                 name, Routes.Object(job.Name, name), meaning, plan, bytes, units, row?.Digest, (message, made) => Commit(request, opened, before, message, made),
-                growing?.Saved ?? Task.CompletedTask, sources, cancellationToken);
+                growing?.Saved ?? Task.CompletedTask, sources, cancellationToken)
+            {
+                Chosen = meaning.Precision == JobPrecision.Adaptive ? PrecisionShares.Of(encoded.Manifest) : ReadOnlyDictionary<string, double>.Empty,
+            };
         }
         catch
         {

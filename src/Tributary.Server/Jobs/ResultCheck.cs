@@ -1,3 +1,4 @@
+using Tributary.Codecs.Adaptive;
 using Tributary.Codecs.Messages;
 using Tributary.Federation.Aggregation;
 using Tributary.Federation.Filters;
@@ -17,7 +18,7 @@ namespace Tributary.Server.Jobs;
 /// </summary>
 internal sealed class ResultCheck(Job job, JobFolder folder, FilterPipeline resultIn)
 {
-    /// <summary>The result with the norm of its update among its figures.</summary>
+    /// <summary>The result with the norm of its update among its figures, and where a precision was chosen for each tensor with what was.</summary>
     /// <param name="request">The task it answers.</param>
     /// <param name="result">The result; its message is in the spool.</param>
     /// <param name="sent">The digest of the model that the task's message makes.</param>
@@ -50,8 +51,9 @@ internal sealed class ResultCheck(Job job, JobFolder folder, FilterPipeline resu
             return result;
         }
 
-        double norm = Norm(folder.Spool(result.Round, result.Step, result.Site), TrainedTensors.Of(request.Model.Weights, job.Train), cancellationToken);
-        return result with { Metrics = new Dictionary<string, double>(result.Metrics, StringComparer.Ordinal) { [MetricNames.UpdateNorm] = norm } };
+        var metrics = new Dictionary<string, double>(result.Metrics, StringComparer.Ordinal);
+        AddUpdate(metrics, folder.Spool(result.Round, result.Step, result.Site), TrainedTensors.Of(request.Model.Weights, job.Train), cancellationToken);
+        return result with { Metrics = metrics };
     }
 
     /// <summary>Whether a message has the job's tensors as packed integers. Any integers are some of the ring, and of masked ones nothing more can be said.</summary>
@@ -68,14 +70,21 @@ internal sealed class ResultCheck(Job job, JobFolder folder, FilterPipeline resu
         }
     }
 
-    private double Norm(string path, TensorSource model, CancellationToken cancellationToken)
+    private void AddUpdate(Dictionary<string, double> metrics, string path, TensorSource model, CancellationToken cancellationToken)
     {
         try
         {
             using var message = MessageFile.Open(path);
             Manifests.Align(model.Manifest, message.Manifest);
             using TensorSource update = resultIn.Apply(message);
-            return UpdateNorm.Of(job.Exchange == Exchange.Delta ? update : new DeltaSource(update, model), cancellationToken);
+            metrics[MetricNames.UpdateNorm] = UpdateNorm.Of(job.Exchange == Exchange.Delta ? update : new DeltaSource(update, model), cancellationToken);
+            if (job.Precision.Result is JobPrecision.Adaptive or JobPrecision.Auto)
+            {
+                foreach ((string precision, double share) in PrecisionShares.Of(message.Manifest))
+                {
+                    metrics[MetricNames.UpShare + precision] = share;
+                }
+            }
         }
         catch (TensorFormatException e)
         {

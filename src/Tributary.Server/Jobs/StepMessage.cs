@@ -1,3 +1,4 @@
+using System.Collections.ObjectModel;
 using System.Diagnostics;
 using Tributary.Federation.Messages;
 using Tributary.Federation.Wire;
@@ -72,6 +73,9 @@ internal sealed class StepMessage : IAsyncDisposable
 
     /// <summary>What it means.</summary>
     public MessageMeaning Meaning { get; }
+
+    /// <summary>Where its precision was chosen for each tensor: the share of elements in each; else none.</summary>
+    public IReadOnlyDictionary<string, double> Chosen { get; init; } = ReadOnlyDictionary<string, double>.Empty;
 
     /// <summary>Its bytes, as they are offered.</summary>
     public ServedObject Object { get; }

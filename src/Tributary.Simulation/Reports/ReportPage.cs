@@ -23,6 +23,7 @@ internal static class ReportPage
             "timeLabel" => Html.From($"{ChartLabels.Time(summary)}").Markup,
             "sites" => SiteTable.Render(summary).Markup,
             "rounds" => RoundTable.Render(summary).Markup,
+            "chosen" => ChosenTable.Render(summary).Markup,
             "leftOut" => LeftOutTable.Render(summary).Markup,
             "crossSite" => CrossSiteTable.Render(summary).Markup,
             "next" => NextSteps.Render(summary).Markup,

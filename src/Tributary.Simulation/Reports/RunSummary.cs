@@ -152,9 +152,20 @@ public sealed record RoundSummary(
     /// <summary>The sites that the round went on without, by step and name; not those that were not drawn for it.</summary>
     public IReadOnlyList<LeftOutSite> LeftOut { get; init; } = [];
 
+    /// <summary>Where a precision is chosen for each tensor, what was for the message to the sites; else empty.</summary>
+    public IReadOnlyList<ChosenPrecision> ChosenDown { get; init; } = [];
+
+    /// <summary>The same of the messages to the server, the mean of the sites.</summary>
+    public IReadOnlyList<ChosenPrecision> ChosenUp { get; init; } = [];
+
     /// <summary>Epsilon of this round and all before it; null where the run has no differential privacy.</summary>
     public double? Epsilon { get; init; }
 }
+
+/// <summary>How much of a message is in a precision that was chosen for some of its tensors.</summary>
+/// <param name="Precision">Its name.</param>
+/// <param name="Share">The share of the elements, from 0 to 1.</param>
+public sealed record ChosenPrecision(string Precision, double Share);
 
 /// <summary>A site whose result does not count in a round.</summary>
 /// <param name="Site">The site.</param>

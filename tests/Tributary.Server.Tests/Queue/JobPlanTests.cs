@@ -1,6 +1,7 @@
 using Tributary.Federation.Jobs;
 using Tributary.Federation.Planning;
 using Tributary.Federation.Tasks;
+using Tributary.Server.Storage;
 using Tributary.Server.Tests.Harness;
 using Tributary.TestKit;
 
@@ -91,6 +92,15 @@ public sealed class JobPlanTests
             ResultRowSum(record, round.Round, MetricNames.BytesDown).ShouldBeInRange(round.Down / 2, round.Down);
             ResultRowSum(record, round.Round, MetricNames.BytesUp).ShouldBeInRange(round.Up / 2, round.Up);
         }
+
+        // What was chosen is told: the first message is a whole model, in which nothing is.
+        foreach (ResultRow result in record.Results)
+        {
+            Shares(result, MetricNames.UpShare).ShouldBe(result.Digest is null ? 0 : 1, 1e-9);
+            Shares(result, MetricNames.DownShare).ShouldBe(result.Round == 1 ? 0 : 1, 1e-9);
+        }
+
+        static double Shares(ResultRow result, string prefix) => result.Metrics.Where(metric => metric.Key.StartsWith(prefix, StringComparison.Ordinal)).Sum(metric => metric.Value);
     }
 
     private static long ResultRowSum(JobRecord record, int round, string metric) =>

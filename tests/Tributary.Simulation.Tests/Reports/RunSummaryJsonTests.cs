@@ -19,7 +19,9 @@ public sealed class RunSummaryJsonTests
         {
             actual.Sites.ShouldBe(expected.Sites);
             actual.LeftOut.ShouldBe(expected.LeftOut);
-            (actual with { Sites = expected.Sites, LeftOut = expected.LeftOut }).ShouldBe(expected);
+            actual.ChosenDown.ShouldBe(expected.ChosenDown);
+            actual.ChosenUp.ShouldBe(expected.ChosenUp);
+            (actual with { Sites = expected.Sites, LeftOut = expected.LeftOut, ChosenDown = expected.ChosenDown, ChosenUp = expected.ChosenUp }).ShouldBe(expected);
         }
 
         read.CrossSite.ShouldBe(summary.CrossSite);
