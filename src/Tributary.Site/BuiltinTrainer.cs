@@ -51,7 +51,7 @@ public sealed class BuiltinTrainer : Executor
         }
         else
         {
-            (_train, _heldOut) = all.Split(job.HeldOut, job.Seed);
+            (_train, _heldOut) = job.Privacy is { Unit: PrivacyUnit.Record } ? all.SplitByContent(job.HeldOut, job.Seed) : all.Split(job.HeldOut, job.Seed);
         }
 
         TruncatedRecords = all.TruncatedCount;

@@ -18,7 +18,7 @@ internal sealed class ProgressReporter : IProgress<TaskProgress>, IAsyncDisposab
     public ProgressReporter(ServerClient server, TaskDocument task, TimeSpan interval, TimeProvider time, CancellationToken cancellationToken)
     {
         _stop = CancellationTokenSource.CreateLinkedTokenSource(cancellationToken);
-        _withholds = task.Job.WithholdsFigures;
+        _withholds = task.Job.WithholdsFigures || task.Job.HidesSamples;
         _loop = LoopAsync(server, task, interval, time);
     }
 

@@ -55,8 +55,15 @@ internal sealed class ResidualFolder(string folder)
         new SafetensorsWriter(kept).WriteFile(Path.Combine(FolderOf(job.Name), Unsent), cancellationToken);
     }
 
-    /// <summary>Names what was written last by the digest of its message, before the server is told of that.</summary>
-    public void Name(string job, string digest) => DurableFile.Move(Path.Combine(FolderOf(job), Unsent), PathOf(job, digest));
+    /// <summary>Names what was written last by the digest of its message, before the server is told of that. Nothing, where it has its name or nothing was lost.</summary>
+    public void Name(string job, string digest)
+    {
+        string unsent = Path.Combine(FolderOf(job), Unsent);
+        if (File.Exists(unsent))
+        {
+            DurableFile.Move(unsent, PathOf(job, digest));
+        }
+    }
 
     private string FolderOf(string job) => Path.Combine(folder, job);
 

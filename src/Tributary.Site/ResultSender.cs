@@ -57,6 +57,11 @@ internal sealed partial class ResultSender(SiteOptions options, ServerClient ser
         {
             said = said with { HeaderBytes = message.Header.Bytes.Length };
             message.WriteFile(Frozen.Message(task), cancellationToken);
+            if (task.Job.KeepsResiduals && encoded is QuantizedSource { Manifest.IsDense: false } lossy)
+            {
+                _residuals.Write(task.Job, lossy, Frozen.PathOf(task), cancellationToken);
+            }
+
             Frozen.Keep(task, said);
             return (await SendFrozenAsync(task, progress, cancellationToken), said.HeaderBytes);
         }
@@ -68,7 +73,13 @@ internal sealed partial class ResultSender(SiteOptions options, ServerClient ser
     public async Task<TransferResult> SendFrozenAsync(TaskDocument task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         using ByteSource frozen = ByteSource.FromFile(Frozen.PathOf(task));
-        return await UploadAsync(task, frozen, progress, cancellationToken);
+        TransferResult sent = await UploadAsync(task, frozen, progress, cancellationToken);
+        if (task.Job.KeepsResiduals)
+        {
+            _residuals.Name(task.Job.Name, sent.Descriptor.Digest);
+        }
+
+        return sent;
     }
 
     /// <summary>Moves a task's objects, over as many connections as both the site and the server have for it.</summary>

@@ -25,6 +25,8 @@ namespace Tributary.Site;
 /// </summary>
 public sealed partial class SiteAgent : IDisposable
 {
+    private static readonly string[] Means = [MetricNames.ReceivedLoss, MetricNames.TrainLoss, MetricNames.LocalLoss, MetricNames.ReceivedPerplexity, MetricNames.LocalPerplexity];
+
     private readonly SiteOptions _options;
     private readonly FolderLock _folder;
     private readonly Executor _executor;
@@ -55,7 +57,7 @@ public sealed partial class SiteAgent : IDisposable
         _pace = new ResultPace(time);
         _inbox = new Inbox(options.Folder);
         _privacy = new SitePrivacy(Path.Combine(options.Folder, "privacy"), options.Name, options.Rules.Privacy, time);
-        _sums = options.Statements is var (sign, verify) ? new SecureSums(options.Name, sign, verify) : null;
+        _sums = options.Statements is var (sign, verify) ? new SecureSums(Path.Combine(options.Folder, "sums"), options.Name, sign, verify) : null;
         _results = new ResultSender(options, _server, _patience, _pace, _privacy, _sums, time, jitter);
     }
 
@@ -220,17 +222,19 @@ public sealed partial class SiteAgent : IDisposable
         }
 
         long begun = _time.GetTimestamp();
-        (Dictionary<string, double> metrics, string modelDigest, string path) = task is { Name: TaskNames.Train, Job.SecureAggregation: not null }
-            ? ModelOfKeys(task)
-            : await DownloadAsync(task, progress, cancellationToken);
+        SecureSums.Session? session = task is { Name: TaskNames.Train, Job.SecureAggregation: not null } ? SumsFor(task).Of(task) : null;
+        (Dictionary<string, double> metrics, string modelDigest, string path) = session is null
+            ? await DownloadAsync(task, progress, cancellationToken)
+            : (new Dictionary<string, double>(session.Metrics, StringComparer.Ordinal), session.Model.Digest, string.Empty);
         if (task.Job.FreezesResults && task.Name == TaskNames.Train && _results.Frozen.Find(task, modelDigest) is { } frozen)
         {
             await SendAgainAsync(task, frozen, progress, cancellationToken);
             return;
         }
 
-        using var received = MessageFile.Open(path);
-        using TensorSource model = Decode(task.Job, received);
+        using MessageFile? received = session is null ? MessageFile.Open(path) : null;
+        using TensorSource? decoded = received is null ? null : Decode(task.Job, received);
+        TensorSource model = decoded ?? session!.Model.Weights;
         long parameters = JoinedSource.ModelOf(model, Scaffold.ControlPrefix).Manifest.ElementCount;
         if (_options.Rules.RefuseModel(task.Job.Name, parameters) is { } tooLarge)
         {
@@ -251,7 +255,7 @@ public sealed partial class SiteAgent : IDisposable
         }
 
         // Under masks the number of records goes into the sum, and nobody is told it apart.
-        long told = !task.Job.CountsSamples ? result.Samples : task.Job.SecureAggregation is not null ? 1 : Math.Min(result.Samples, task.Job.Aggregation.SamplesMax);
+        long told = task.Job.HidesSamples ? 1 : task.Job.CountsSamples ? Math.Min(result.Samples, task.Job.Aggregation.SamplesMax) : result.Samples;
         long start = Stopwatch.GetTimestamp();
         (string? digest, MessageMeaning? meaning) = (null, null);
         if (result.Model is not null)
@@ -259,7 +263,7 @@ public sealed partial class SiteAgent : IDisposable
             meaning = task.Job.Exchange == Exchange.Delta
                 ? new MessageMeaning(MessageKind.Delta, modelDigest, task.Job.Precision.Result)
                 : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
-            var said = new FrozenResult(modelDigest, meaning, told, metrics, 0);
+            var said = new FrozenResult(task.StatementDigest(), task.Round, modelDigest, meaning, told, metrics, 0);
             (TransferResult sent, int headerBytes) = await _results.SendAsync(task, begun, result, model, said, progress, cancellationToken);
             (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
             metrics[MetricNames.HeaderBytes] += headerBytes;
@@ -285,15 +289,14 @@ public sealed partial class SiteAgent : IDisposable
     /// <summary>A stage of secure aggregation: a short answer, and before the first one the round's model.</summary>
     private async Task AnswerAsync(TaskDocument task, ProgressReporter progress, CancellationToken cancellationToken)
     {
-        SecureSums sums = _sums ?? throw new TaskFailedException($"job '{task.Job.Name}' wants secure aggregation, for which sites sign with their kits, and this site has none");
+        SecureSums sums = SumsFor(task);
         string answer;
         if (task.Name == AggregationTasks.Keys)
         {
             (Dictionary<string, double> metrics, string modelDigest, string path) = await DownloadAsync(task, progress, cancellationToken);
-            using var received = MessageFile.Open(path);
-            using TensorSource model = Decode(task.Job, received);
-            long dimension = TrainedTensors.Of(model, task.Job.Train).Manifest.ElementCount;
-            answer = sums.Keys(task, modelDigest, SecureSums.GridOf(task.Job, task.Note, dimension), metrics);
+            var received = MessageFile.Open(path);
+            var model = new HeldWeights(modelDigest, received, Decode(task.Job, received), cancellationToken);
+            answer = sums.Keys(task, model, TrainedTensors.Of(model.Weights, task.Job.Train).Manifest.ElementCount, metrics);
         }
         else
         {
@@ -304,18 +307,19 @@ public sealed partial class SiteAgent : IDisposable
         await SendResultAsync(task, new ResultDocument(task.Attempt, 0, moved, null, null, answer), cancellationToken);
     }
 
-    /// <summary>The model that this site has fetched when it made its keys of the round, and that these are bound to.</summary>
-    private (Dictionary<string, double> Metrics, string ModelDigest, string Path) ModelOfKeys(TaskDocument task)
-    {
-        SecureSums.Session session = (_sums ?? throw new TaskFailedException("secure aggregation needs a kit to sign with")).Of(task);
-        return _held.Has(session.Model)
-            ? (new Dictionary<string, double>(session.Metrics, StringComparer.Ordinal), session.Model, _held.Path(session.Model))
-            : throw new TaskFailedException($"the model of round {task.Round}, {session.Model}, is gone from this site's folder");
-    }
+    private SecureSums SumsFor(TaskDocument task) => _sums
+        ?? throw new TaskFailedException($"job '{task.Job.Name}' wants secure aggregation, for which sites sign with their kits, and this site has none");
 
     /// <summary>What of a result may be told. How many records a site has, how long it worked on them and what it measured tells of them.</summary>
     private TaskResult Withhold(TaskDocument task, TaskResult result)
     {
+        if (task.Job.HidesSamples)
+        {
+            // Of a site's records a loss is a mean, and tells no number of them.
+            IEnumerable<KeyValuePair<string, double>> losses = result.Metrics.Where(metric => Means.Contains(metric.Key));
+            return result with { Metrics = new Dictionary<string, double>(losses, StringComparer.Ordinal) { [MetricNames.HeldOutTokens] = 1 } };
+        }
+
         if (!task.Job.WithholdsFigures)
         {
             return result;
@@ -346,9 +350,18 @@ public sealed partial class SiteAgent : IDisposable
     private async Task<TaskResult> ExecuteAsync(TaskDocument task, TaskData data, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         using TracedOperation span = SiteTelemetry.BeginTrain(task, _options.Name);
-        TaskResult result = await _executor.ExecuteAsync(data, progress, cancellationToken);
-        SiteTelemetry.CountTokens(task, _options.Name, result);
-        return result;
+        try
+        {
+            TaskResult result = await _executor.ExecuteAsync(data, progress, cancellationToken);
+            SiteTelemetry.CountTokens(task, _options.Name, result);
+            return result;
+        }
+        catch (Exception e) when (e is not OperationCanceledException && task.Job.WithholdsFigures)
+        {
+            // Why training failed may tell of the records, such as the loss that was too large.
+            LogFailed(_options.Logger, task.Name, task.Round, task.Job.Name, e.Message);
+            throw new TaskFailedException("the trainer failed; why is in this site's log, since the job withholds what sites measure", e) { IsTransient = e is TaskFailedException { IsTransient: true } };
+        }
     }
 
     private static TensorSource Decode(Job job, MessageFile message) => FilterPipeline.For(FilterPoint.TaskDataIn, job.Precision).Apply(message);

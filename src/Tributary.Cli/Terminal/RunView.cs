@@ -127,6 +127,10 @@ internal sealed class RunView
         {
             _console.WriteLine($"[{elapsed}] round {ended.Round} does not run: {ended.Reason}");
         }
+        else if (happened is SumBegunAgain again)
+        {
+            _console.WriteLine($"[{elapsed}] round {again.Round}: the sum is begun again with new keys, since {again.Reason}");
+        }
         else if (happened is TaskRetried retried)
         {
             _console.WriteLine($"[{elapsed}] round {retried.Round}: {retried.Site} tries its task again, since {retried.Reason}");

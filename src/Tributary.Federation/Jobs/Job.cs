@@ -71,6 +71,10 @@ public sealed record Job
     [JsonIgnore]
     public bool CountsSamples => Precision.Ring is not null && Aggregation.Weights == UpdateWeights.Samples;
 
+    /// <summary>Whether the number of a site's records is in the sum alone, so that nothing else may tell it.</summary>
+    [JsonIgnore]
+    public bool HidesSamples => CountsSamples && SecureAggregation is not null;
+
     /// <summary>
     /// Whether a site's message is made with noise or masks that must never hide another one: then it is whole on its disk before the first byte leaves, and a retry sends the same.
     /// </summary>

@@ -30,6 +30,11 @@ public sealed record ResultCounted(int Round, string Site, long BytesUp, IReadOn
 /// <param name="Reason">Why it could not, in the site's words.</param>
 public sealed record TaskRetried(int Round, string Site, string Reason) : JobEvent(Round);
 
+/// <summary>Too few sites were left for a secure sum, which has told nothing, and it is begun again with new keys.</summary>
+/// <param name="Round">The round.</param>
+/// <param name="Reason">Why.</param>
+public sealed record SumBegunAgain(int Round, string Reason) : JobEvent(Round);
+
 /// <summary>A site cannot do its task, or may not: nothing more comes of it in this step.</summary>
 /// <param name="Round">The round.</param>
 /// <param name="Site">The site.</param>

@@ -14,6 +14,7 @@ using Tributary.Privacy.SecureAggregation;
 using Tributary.Server.Storage;
 using Tributary.Server.Telemetry;
 using Tributary.Tensors;
+using Tributary.Tensors.Checkpoints;
 using Tributary.Tensors.Safetensors;
 using Tributary.Transport;
 
@@ -206,6 +207,20 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
     {
         StepRow keys = _journal.Steps(Job.Name).First(row => row.Round == round && row.Step == attempt * AggregationTasks.StepsOfAttempt);
         return keys.Meaning.ModelDigest(keys.Digest);
+    }
+
+    /// <summary>The digest of all tensors of the model that was sent last, as each site computes it of the model that it holds: unlike names of models, no one can make two of the same.</summary>
+    public string SentContent(CancellationToken cancellationToken)
+    {
+        List<IDisposable> opened = [];
+        try
+        {
+            return CheckpointDigest.Of(_broadcast.OpenLastShadow(opened), cancellationToken);
+        }
+        finally
+        {
+            opened.ForEach(source => source.Dispose());
+        }
     }
 
     /// <summary>How many attempts at a round's sum were begun, also before a restart.</summary>

@@ -72,17 +72,18 @@ internal sealed class RingRounds(JobRun run, Action<JobEvent> report)
     /// <summary>The sum under masks. An attempt for which too few sites are left, as where they were started again and have lost their secrets, has told nothing: another is made with new keys.</summary>
     private async Task<(IReadOnlyList<SiteResult> Results, TensorSource Sum)> AddUpAsync(TaskRequest train, RingGrid grid, VerifyStatement verify, CancellationToken cancellationToken)
     {
-        int last = Math.Max(0, run.Attempts(train.Round) - 1) + run.Job.TaskRetries;
-        for (int attempt = 0; ; attempt++)
+        // Those before the last that was begun had come to nothing.
+        int begun = Math.Max(0, run.Attempts(train.Round) - 1);
+        for (int attempt = begun; ; attempt++)
         {
-            int which = attempt;
-            var round = new SecureRound(run.Job, AggregationTasks.NameOf(run.Job, run.Signed, which), which, train, grid, verify, report);
+            var round = new SecureRound(run.Job, AggregationTasks.NameOf(run.Job, run.Signed, attempt), attempt, train, grid, verify, report);
             try
             {
-                return await round.RunAsync(request => run.AskAsync(request, cancellationToken), () => run.SentModel(train.Round, which));
+                return await round.RunAsync(request => run.AskAsync(request, cancellationToken), () => run.SentContent(cancellationToken));
             }
-            catch (JobFailedException) when (attempt < last)
+            catch (JobFailedException e) when (attempt < begun + run.Job.TaskRetries)
             {
+                report(new SumBegunAgain(train.Round, e.Message));
             }
         }
     }

@@ -28,16 +28,16 @@ internal sealed class SecureRound(Job job, string name, int attempt, TaskRequest
 
     /// <summary>Goes through the round.</summary>
     /// <param name="ask">Closes a step and gives what counts of it, maybe from the record.</param>
-    /// <param name="sentModel">The digest of the model that the first step has sent.</param>
+    /// <param name="sentContent">The digest of all tensors of the model that the first step has sent.</param>
     /// <returns>The results of the training, each without an update, and the sum of the survivors' integers.</returns>
     /// <exception cref="JobFailedException">Too few sites are left at a stage: there is no sum.</exception>
-    public async Task<(IReadOnlyList<SiteResult> Results, TensorSource Sum)> RunAsync(Func<TaskRequest, Task<IReadOnlyList<SiteResult>>> ask, Func<string> sentModel)
+    public async Task<(IReadOnlyList<SiteResult> Results, TensorSource Sum)> RunAsync(Func<TaskRequest, Task<IReadOnlyList<SiteResult>>> ask, Func<string> sentContent)
     {
         try
         {
             string range = JsonSerializer.Serialize(new RoundNote(grid.Range), AggregationJson.Default.RoundNote);
             IReadOnlyList<SiteResult> keys = await ask(Stage(AggregationTasks.Keys, 0, _roster, _ => range));
-            var round = new AggregationRound(name, train.Round, sentModel(), _roster, grid, job.SecureAggregation!.MinCohort);
+            var round = new AggregationRound(name, train.Round, sentContent(), _roster, grid, job.SecureAggregation!.MinCohort);
             var server = new MaskingServer(round, verify);
             TakeAll(keys, AggregationJson.Default.KeyAdvertisement, said => said.Site, server.Take);
             IReadOnlyList<KeyAdvertisement> advertised = server.CloseKeys();

@@ -35,6 +35,9 @@ internal static class JobEventText
             case SiteLeftOut left:
                 log.Add(job, "site-left-out", $"the round went on without it, {left.Part.State.ToString().ToLowerInvariant()}: {left.Part.Reason}", left.Round, left.Part.Site);
                 break;
+            case SumBegunAgain again:
+                log.Add(job, "sum-begun-again", $"the sum is begun again with new keys, since {again.Reason}", again.Round);
+                break;
             case ModelSaved saved:
                 log.Add(job, "model-saved", "the global model is durable", saved.Round);
                 break;

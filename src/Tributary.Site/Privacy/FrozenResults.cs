@@ -16,7 +16,7 @@ internal sealed class FrozenResults(string folder)
     /// <summary>The result of a task that was frozen already; null where there is none.</summary>
     /// <param name="task">The task.</param>
     /// <param name="model">The digest of the model that it is to be made of.</param>
-    /// <exception cref="TaskFailedException">It was made of another model: noise is never used twice.</exception>
+    /// <exception cref="TaskFailedException">It was made of another model, or in another job of that name, or later rounds have been answered: noise is never used twice.</exception>
     public FrozenResult? Find(TaskDocument task, string model)
     {
         if (!Directory.Exists(FolderOf(task)))
@@ -24,12 +24,31 @@ internal sealed class FrozenResults(string folder)
             return null;
         }
 
-        // Another attempt at the same sum has other masks over what has to be the same.
-        FrozenResult? other = Directory.GetFiles(FolderOf(task), $"{Prefix(task)}*.json").Select(Read).FirstOrDefault(frozen => frozen.Model != model);
-        return other is null
-            ? File.Exists(Record(task)) ? Read(Record(task)) : null
+        string job = task.StatementDigest();
+        FrozenResult[] all = [.. Directory.GetFiles(FolderOf(task), "*.json").Select(Read)];
+        if (all.Any(frozen => frozen.Job != job))
+        {
+            // Masks are new in every round of every job; noise comes from the ledger of a name.
+            if (task.Job.Privacy is null)
+            {
+                Directory.Delete(FolderOf(task), recursive: true);
+                return null;
+            }
+
+            throw new TaskFailedException($"privacy: this site has answered another job of the name '{task.Job.Name}', whose noise is used once. Begin a job of another name");
+        }
+
+        if (all.Any(frozen => frozen.Round > task.Round))
+        {
+            throw new TaskFailedException($"privacy: the task is of round {task.Round}, and this site has answered round {all.Max(frozen => frozen.Round)} of job '{task.Job.Name}'; what is over is not made again");
+        }
+
+        // What another attempt at the same sum has sent, from whatever model, is under masks that nobody takes off any more.
+        FrozenResult? own = File.Exists(Record(task)) ? Read(Record(task)) : null;
+        return own is null || own.Model == model
+            ? own
             : throw new TaskFailedException(
-                $"privacy: this site's result of round {task.Round} is made of model {other.Model} and is frozen, and the task begins with {model}; a round's noise is used once. Begin a job of another name");
+                $"privacy: this site's result of round {task.Round} is made of model {own.Model} and is frozen, and the task begins with {model}; a round's noise is used once. Begin a job of another name");
     }
 
     /// <summary>Where a task's message is written; earlier rounds' of its job are removed.</summary>
@@ -55,7 +74,8 @@ internal sealed class FrozenResults(string folder)
 
     private static string Prefix(TaskDocument task) => $"round-{task.Round:D5}-";
 
-    private static string Name(TaskDocument task) => $"{Prefix(task)}{task.Step}";
+    /// <summary>One for each round, whatever step the server says it is; under masks one for each attempt at the sum.</summary>
+    private static string Name(TaskDocument task) => $"{Prefix(task)}{(task.Job.SecureAggregation is null ? 0 : AggregationTasks.AttemptOf(task.Step))}";
 
     private string Record(TaskDocument task) => Path.Combine(FolderOf(task), Name(task) + ".json");
 
@@ -63,12 +83,14 @@ internal sealed class FrozenResults(string folder)
 }
 
 /// <summary>What is said with a frozen message.</summary>
+/// <param name="Job">What tells the job from others of its name, see <see cref="JobIdentity"/>.</param>
+/// <param name="Round">The round.</param>
 /// <param name="Model">The digest of the model that it was made of.</param>
 /// <param name="Meaning">What its tensors are.</param>
 /// <param name="Samples">The update's weight.</param>
 /// <param name="Metrics">Figures by name.</param>
 /// <param name="HeaderBytes">The bytes of the message's header.</param>
-internal sealed record FrozenResult(string Model, MessageMeaning Meaning, long Samples, IReadOnlyDictionary<string, double> Metrics, int HeaderBytes);
+internal sealed record FrozenResult(string Job, int Round, string Model, MessageMeaning Meaning, long Samples, IReadOnlyDictionary<string, double> Metrics, int HeaderBytes);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(FrozenResult))]

@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
 using Tributary.Federation.Jobs;
@@ -7,16 +8,19 @@ using Tributary.Federation.Wire;
 using Tributary.Privacy.Accounting;
 using Tributary.Privacy.Rings;
 using Tributary.Privacy.SecureAggregation;
+using Tributary.Tensors;
 
 namespace Tributary.Site.Privacy;
 
 /// <summary>
-/// This site's part in the secure sums of its jobs, a round at a time: the tasks around the training. Secrets are in memory alone, so a site whose process ended has dropped out of the round.
+/// This site's part in the secure sums of its jobs, a round at a time: the tasks around the training. Secrets are in memory alone, so a site whose process ended has dropped out of the round. That a round was
+/// unmasked is on the disk before anyone is told its shares: it has no second sum, whose difference would be a single site's change.
 /// </summary>
+/// <param name="folder">Where it says which rounds were unmasked.</param>
 /// <param name="site">The site's name.</param>
 /// <param name="sign">Signs as this site.</param>
 /// <param name="verify">Checks others' signatures.</param>
-internal sealed class SecureSums(string site, SignStatement sign, VerifyStatement verify) : IDisposable
+internal sealed class SecureSums(string folder, string site, SignStatement sign, VerifyStatement verify) : IDisposable
 {
     private readonly Dictionary<string, Session> _sessions = new(StringComparer.Ordinal);
 
@@ -44,23 +48,31 @@ internal sealed class SecureSums(string site, SignStatement sign, VerifyStatemen
 
     /// <summary>This site's keys of a round; the same again for the same model.</summary>
     /// <param name="task">The task.</param>
-    /// <param name="model">The digest of the global model that it holds.</param>
-    /// <param name="grid">The ring.</param>
+    /// <param name="model">The global model that it holds; this keeps it open and disposes of it.</param>
+    /// <param name="dimension">The number of elements that are trained.</param>
     /// <param name="metrics">What fetching that model came to.</param>
-    public string Keys(TaskDocument task, string model, RingGrid grid, IReadOnlyDictionary<string, double> metrics)
+    /// <exception cref="TaskFailedException">The round, or a later one, has been unmasked already, or the server's numbers are none.</exception>
+    public string Keys(TaskDocument task, HeldWeights model, long dimension, IReadOnlyDictionary<string, double> metrics)
     {
-        if (_sessions.GetValueOrDefault(task.Job.Name) is { } session && IsOf(session, task) && session.Model == model && session.Grid == grid)
+        RingGrid grid = GridOf(task.Job, task.Note, dimension);
+        if (_sessions.GetValueOrDefault(task.Job.Name) is { } session && IsOf(session, task) && session.Model.Content == model.Content && session.Grid == grid)
         {
+            model.Dispose();
             return Text(session.Site.Keys, AggregationJson.Default.KeyAdvertisement);
+        }
+
+        if (Unmasked(task) is { } unmasked && task.Round <= unmasked)
+        {
+            throw new TaskFailedException($"secure aggregation: this site has given its shares for the sum of round {unmasked}; of round {task.Round} there is no other sum, since their difference would be a single site's change. Begin a job of another name");
         }
 
         return Guard(() =>
         {
-            var round = new AggregationRound(NameOf(task), task.Round, model, SiteDraw.Of(task.Job, task.Round), grid, task.Job.SecureAggregation!.MinCohort);
-            var begun = new Session(task.Round, AggregationTasks.AttemptOf(task.Step), model, grid, new MaskingSite(round, site, sign, verify), metrics);
+            var round = new AggregationRound(NameOf(task), task.Round, model.Content, SiteDraw.Of(task.Job, task.Round), grid, task.Job.SecureAggregation!.MinCohort);
+            var begun = new Session(NameOf(task), task.Round, model, grid, new MaskingSite(round, site, sign, verify), metrics);
             if (_sessions.Remove(task.Job.Name, out Session? before))
             {
-                before.Site.Dispose();
+                before.Dispose();
             }
 
             _sessions[task.Job.Name] = begun;
@@ -82,6 +94,12 @@ internal sealed class SecureSums(string site, SignStatement sign, VerifyStatemen
                 AggregationTasks.Unmasking => Text(session.Site.Unmask(Read(task.Note, AggregationJson.Default.UnmaskingRequest, "the unmasking")), AggregationJson.Default.UnmaskingAnswer),
                 _ => throw new TaskFailedException($"secure aggregation has no stage '{task.Name}'"),
             };
+            if (task.Name == AggregationTasks.Unmasking)
+            {
+                Directory.CreateDirectory(folder);
+                DurableFile.WriteText(UnmaskedPath(task), task.Round.ToString(CultureInfo.InvariantCulture));
+            }
+
             session.Answers.Add(task.Name, answer);
         }
 
@@ -107,11 +125,16 @@ internal sealed class SecureSums(string site, SignStatement sign, VerifyStatemen
     {
         foreach (Session session in _sessions.Values)
         {
-            session.Site.Dispose();
+            session.Dispose();
         }
     }
 
-    private static bool IsOf(Session session, TaskDocument task) => session.Round == task.Round && session.Attempt == AggregationTasks.AttemptOf(task.Step);
+    private static bool IsOf(Session session, TaskDocument task) => session.Round == task.Round && session.Name == NameOf(task);
+
+    /// <summary>The last round of a job that was unmasked here; null where none was.</summary>
+    private int? Unmasked(TaskDocument task) => File.Exists(UnmaskedPath(task)) ? int.Parse(File.ReadAllText(UnmaskedPath(task)), CultureInfo.InvariantCulture) : null;
+
+    private string UnmaskedPath(TaskDocument task) => Path.Combine(folder, $"{task.Job.Name}-{task.StatementDigest()}.unmasked");
 
     /// <summary>What keys and signatures are bound to of a job: what was signed, where it was, and the attempt at the round.</summary>
     private static string NameOf(TaskDocument task) => AggregationTasks.NameOf(task.Job, task.Signed, AggregationTasks.AttemptOf(task.Step));
@@ -143,8 +166,15 @@ internal sealed class SecureSums(string site, SignStatement sign, VerifyStatemen
     }
 
     /// <summary>A round that this site has a part in.</summary>
-    internal sealed record Session(int Round, int Attempt, string Model, RingGrid Grid, MaskingSite Site, IReadOnlyDictionary<string, double> Metrics)
+    internal sealed record Session(string Name, int Round, HeldWeights Model, RingGrid Grid, MaskingSite Site, IReadOnlyDictionary<string, double> Metrics) : IDisposable
     {
+        /// <summary>Forgets the secrets, and lets go of the model.</summary>
+        public void Dispose()
+        {
+            Site.Dispose();
+            Model.Dispose();
+        }
+
         /// <summary>Whether it has the others' shares.</summary>
         public bool HasReceived { get; set; }
 

@@ -37,7 +37,7 @@ public sealed class SitePrivacy(string folder, string site, SiteBudget? limit, T
     /// <param name="job">The job.</param>
     /// <param name="round">The round.</param>
     /// <param name="dimension">The number of elements that are trained.</param>
-    /// <exception cref="TaskFailedException">A budget does not allow the round, or the ledger cannot be used.</exception>
+    /// <exception cref="TaskFailedException">A budget does not allow the round, or or a later round was spent, or the ledger cannot be used.</exception>
     public NoiseKey Spend(Job job, int round, long dimension)
     {
         try
@@ -46,6 +46,11 @@ public sealed class SitePrivacy(string folder, string site, SiteBudget? limit, T
             lock (_gate)
             {
                 PrivacyLedger ledger = Open(job);
+                if (ledger.Entries.Any(entry => entry.Round > round))
+                {
+                    throw new TaskFailedException($"privacy: the task is of round {round}, and this site's noise of later rounds of job '{job.Name}' was used; what is over is not made again");
+                }
+
                 foreach (LedgerEntry entry in ledger.Entries.Where(entry => entry.Round < round))
                 {
                     // Their messages counted, or nobody waits for them any more.

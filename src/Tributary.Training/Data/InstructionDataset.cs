@@ -1,3 +1,6 @@
+using System.Buffers.Binary;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
 using System.Text;
 
 namespace Tributary.Training;
@@ -115,6 +118,27 @@ public sealed class InstructionDataset
         return (Pick(order[count..]), Pick(order[..count]));
     }
 
+    /// <summary>
+    /// Parts the records by what is in each alone, so that one more or less moves no other: what differential privacy of a record is about. The same way for the same seed; about that share is held out.
+    /// </summary>
+    /// <param name="heldOut">How probable it is that a record is held out, above 0 and below 1.</param>
+    /// <param name="seed">The seed.</param>
+    /// <returns>The records to train on and those to measure on, each in the file's order.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The share is not between 0 and 1.</exception>
+    /// <exception cref="TrainingDataException">All records fell to one part.</exception>
+    public (InstructionDataset Train, InstructionDataset HeldOut) SplitByContent(double heldOut, ulong seed)
+    {
+        if (!(heldOut > 0 && heldOut < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(heldOut), heldOut, "The share to hold out is above 0 and below 1.");
+        }
+
+        ILookup<bool, int> parts = Enumerable.Range(0, Count).ToLookup(place => IsHeldOut(_examples[place], heldOut, seed));
+        return parts[true].Any() && parts[false].Any()
+            ? (Select([.. parts[false]]), Select([.. parts[true]]))
+            : throw new TrainingDataException($"Of {Count} records each is held out by a chance of its own, {heldOut}, and all fell to one part; give more records, or another 'held_out'.");
+    }
+
     /// <summary>Some of the records, which are shared and not copied.</summary>
     /// <param name="places">Their places in this dataset, from 0, ascending; at least one.</param>
     public InstructionDataset Select(IReadOnlyList<int> places)
@@ -161,6 +185,15 @@ public sealed class InstructionDataset
         }
 
         return tokens;
+    }
+
+    private static bool IsHeldOut(TrainingExample example, double heldOut, ulong seed)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(BitConverter.GetBytes(seed));
+        hash.AppendData(BitConverter.GetBytes(example.ResponseStart));
+        hash.AppendData(MemoryMarshal.AsBytes(example.Tokens.AsSpan()));
+        return BinaryPrimitives.ReadUInt64LittleEndian(hash.GetHashAndReset()) * (1.0 / (1UL << 32) / (1UL << 32)) < heldOut;
     }
 
     private InstructionDataset Pick(int[] indices)

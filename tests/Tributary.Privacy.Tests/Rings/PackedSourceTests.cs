@@ -81,7 +81,7 @@ public sealed class PackedSourceTests
             Privacy = new JobPrivacy { Unit = PrivacyUnit.Site, Clip = 1.5, NoiseMultiplier = 1.1 },
         };
         RingNoise noise = RingNoise.Of(job, dimension);
-        noise.Mechanism.Parties.ShouldBe(5);
+        noise.Mechanism.Parties.ShouldBe(4);
         noise.Mechanism.RenyiDivergence(4).ShouldBe(new GaussianMechanism(1.1).RenyiDivergence(4), 0.01);
 
         // All six sites' largest values, and eight deviations of all their noise.
@@ -102,6 +102,10 @@ public sealed class PackedSourceTests
             Privacy = new JobPrivacy { Unit = PrivacyUnit.Site, Clip = 1, NoiseMultiplier = 4 },
         };
         Should.Throw<ArgumentException>(() => RingNoise.Of(job, 1_000_000_000)).Message.ShouldContain("take more bits");
+
+        // The sum's noise alone would be as wide as the ring.
+        Job bare = job with { Sites = ["a", "b", "c", "d"], SecureAggregation = null, Privacy = job.Privacy! with { NoiseMultiplier = 1 } };
+        Should.Throw<ArgumentException>(() => RingNoise.Of(bare, 5_000_000)).Message.ShouldContain("take more bits");
     }
 
     private static byte[] AllBytes(TensorSource source, int tensor) =>

@@ -26,7 +26,7 @@ internal sealed class DriftingExecutor(int site) : Executor
     public override async Task<TaskResult> ExecuteAsync(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
     {
         await Before(task, cancellationToken);
-        var metrics = new Dictionary<string, double> { [MetricNames.ReceivedLoss] = 1, [MetricNames.HeldOutTokens] = 10 };
+        var metrics = new Dictionary<string, double> { [MetricNames.ReceivedLoss] = 1, [MetricNames.HeldOutTokens] = 10, [MetricNames.TrainRecords] = Samples };
         if (task.Name == TaskNames.Evaluate)
         {
             return new TaskResult(null, 0, metrics);

@@ -92,6 +92,37 @@ public sealed class PrivateJobTests
         record.Steps.ShouldAllBe(step => step.Task == TaskNames.Train);
     }
 
+    [Fact]
+    public async Task Why_training_failed_stays_at_the_site_where_its_figures_do()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        await using RunningAgent a = server.Agent("a", new DriftingExecutor(1) { Before = (_, _) => throw new TaskFailedException("the held-out loss is 7.125") });
+        await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
+        JobFailedException failed = await Should.ThrowAsync<JobFailedException>(server.Run(Job("withheld", Central with { Figures = PrivateFigures.Withheld }), initial).Job);
+        failed.Message.ShouldContain("why is in this site's log");
+        failed.Message.ShouldNotContain("7.125");
+    }
+
+    [Fact]
+    public async Task What_a_precision_loses_of_a_private_change_comes_with_the_next_as_of_any_other()
+    {
+        var record = new JobPrivacy { Unit = PrivacyUnit.Record, Clip = 1, NoiseMultiplier = 1, SamplingRate = 0.5, Figures = PrivateFigures.Told };
+        var models = new List<float[]>();
+        foreach (JobPrivacy? privacy in new[] { null, record })
+        {
+            using MemorySource initial = Models.Eighths();
+            await using TestServer server = await TestServer.StartAsync();
+            await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
+            await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
+            Job job = Job("lossy", record) with { Privacy = privacy, Precision = new JobPrecision("int2", "int2"), Rounds = 4 };
+            using SafetensorsFile model = SafetensorsFile.Open((await server.Run(job, initial).Job).LastModel!);
+            models.Add(model.ReadFloats("w"));
+        }
+
+        models[1].ShouldBe(models[0]);
+    }
+
     [Theory]
     [InlineData(false)]
     [InlineData(true)]

@@ -35,6 +35,8 @@ public sealed class SecureAggregationTests
             await using Agents agents = Agents.Of(server, job, site => new DriftingExecutor(site) { Samples = site == 3 ? kind == "plain" ? 80 : 300 : 20 * site });
             JobRecord record = await server.Run(job, initial).Job;
             record.Results.Where(result => result.Digest is not null).Select(result => result.Samples).Distinct().ShouldBe(kind == "masked" ? [1] : [20, 40, 80]);
+            record.Results.Any(result => result.Metrics.ContainsKey(MetricNames.TrainRecords)).ShouldBe(kind != "masked");
+            record.Models[^1].Loss.ShouldBe(1);
             using SafetensorsFile model = SafetensorsFile.Open(record.LastModel!);
             models.Add(model.ReadFloats("w"));
         }

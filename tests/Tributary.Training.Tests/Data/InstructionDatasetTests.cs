@@ -152,6 +152,21 @@ public sealed class InstructionDatasetTests : IDisposable
         dataset.Split(0.25, 8).HeldOut.Examples.ShouldNotBe(heldOut.Examples);
     }
 
+    [Fact]
+    public void Held_out_by_content_no_record_is_moved_by_another_that_comes_or_goes()
+    {
+        string[] lines = [.. Enumerable.Range(0, 200).Select(i => Record($"record {i}"))];
+        (InstructionDataset train, InstructionDataset heldOut) = Load(string.Join('\n', lines)).SplitByContent(0.25, 7);
+        heldOut.Count.ShouldBeInRange(30, 70);
+        (InstructionDataset less, InstructionDataset lessHeldOut) = Load(string.Join('\n', lines.Where((_, place) => place != 100))).SplitByContent(0.25, 7);
+        (Texts(train).Except(Texts(less)).Count() + Texts(heldOut).Except(Texts(lessHeldOut)).Count()).ShouldBe(1);
+        (less.Count + lessHeldOut.Count).ShouldBe(199);
+        Load(string.Join('\n', lines)).SplitByContent(0.25, 8).HeldOut.Count.ShouldBeInRange(30, 70);
+        Texts(Load(string.Join('\n', lines)).SplitByContent(0.25, 8).HeldOut).ShouldNotBe(Texts(heldOut));
+
+        IEnumerable<string> Texts(InstructionDataset dataset) => dataset.Examples.Select(example => _tokenizer.Decode(example.Tokens));
+    }
+
     [Theory]
     [InlineData(0.001, 1)]
     [InlineData(0.999, 2)]
