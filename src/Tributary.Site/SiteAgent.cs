@@ -226,7 +226,7 @@ public sealed partial class SiteAgent : IDisposable
         (Dictionary<string, double> metrics, string modelDigest, string path) = session is null
             ? await DownloadAsync(task, progress, cancellationToken)
             : (new Dictionary<string, double>(session.Metrics, StringComparer.Ordinal), session.Model.Digest, string.Empty);
-        if (task.Job.FreezesResults && task.Name == TaskNames.Train && _results.Frozen.Find(task, modelDigest) is { } frozen)
+        if (task.Job.FreezesResults && task.Name == TaskNames.Train && _results.Frozen.Find(task, modelDigest, session?.Masks) is { } frozen)
         {
             await SendAgainAsync(task, frozen, progress, cancellationToken);
             return;
@@ -263,7 +263,7 @@ public sealed partial class SiteAgent : IDisposable
             meaning = task.Job.Exchange == Exchange.Delta
                 ? new MessageMeaning(MessageKind.Delta, modelDigest, task.Job.Precision.Result)
                 : new MessageMeaning(MessageKind.Weights, null, task.Job.Precision.Result);
-            var said = new FrozenResult(task.StatementDigest(), task.Round, modelDigest, meaning, told, metrics, 0);
+            var said = new FrozenResult(task.StatementDigest(), task.Round, modelDigest, session?.Masks, meaning, told, metrics, 0);
             (TransferResult sent, int headerBytes) = await _results.SendAsync(task, begun, result, model, said, progress, cancellationToken);
             (digest, metrics[MetricNames.BytesUp]) = (sent.Descriptor.Digest, sent.BytesOnWire);
             metrics[MetricNames.HeaderBytes] += headerBytes;

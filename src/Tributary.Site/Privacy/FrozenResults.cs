@@ -16,8 +16,9 @@ internal sealed class FrozenResults(string folder)
     /// <summary>The result of a task that was frozen already; null where there is none.</summary>
     /// <param name="task">The task.</param>
     /// <param name="model">The digest of the model that it is to be made of.</param>
+    /// <param name="masks">What tells the masks that it is to be under, see <see cref="FrozenResult"/>; null where there are none.</param>
     /// <exception cref="TaskFailedException">It was made of another model, or in another job of that name, or later rounds have been answered: noise is never used twice.</exception>
-    public FrozenResult? Find(TaskDocument task, string model)
+    public FrozenResult? Find(TaskDocument task, string model, string? masks)
     {
         if (!Directory.Exists(FolderOf(task)))
         {
@@ -45,6 +46,12 @@ internal sealed class FrozenResults(string folder)
 
         // What another attempt at the same sum has sent, from whatever model, is under masks that nobody takes off any more.
         FrozenResult? own = File.Exists(Record(task)) ? Read(Record(task)) : null;
+        if (own is not null && own.Masks != masks)
+        {
+            // Under the keys of another time, as of a job that was begun again from its beginning: of no use in this sum.
+            return null;
+        }
+
         return own is null || own.Model == model
             ? own
             : throw new TaskFailedException(
@@ -86,11 +93,12 @@ internal sealed class FrozenResults(string folder)
 /// <param name="Job">What tells the job from others of its name, see <see cref="JobIdentity"/>.</param>
 /// <param name="Round">The round.</param>
 /// <param name="Model">The digest of the model that it was made of.</param>
+/// <param name="Masks">The public half of the key that its masks are made of, in hex; null where there are none.</param>
 /// <param name="Meaning">What its tensors are.</param>
 /// <param name="Samples">The update's weight.</param>
 /// <param name="Metrics">Figures by name.</param>
 /// <param name="HeaderBytes">The bytes of the message's header.</param>
-internal sealed record FrozenResult(string Job, int Round, string Model, MessageMeaning Meaning, long Samples, IReadOnlyDictionary<string, double> Metrics, int HeaderBytes);
+internal sealed record FrozenResult(string Job, int Round, string Model, string? Masks, MessageMeaning Meaning, long Samples, IReadOnlyDictionary<string, double> Metrics, int HeaderBytes);
 
 [JsonSourceGenerationOptions(JsonSerializerDefaults.Web)]
 [JsonSerializable(typeof(FrozenResult))]

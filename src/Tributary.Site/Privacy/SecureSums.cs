@@ -168,6 +168,9 @@ internal sealed class SecureSums(string folder, string site, SignStatement sign,
     /// <summary>A round that this site has a part in.</summary>
     internal sealed record Session(string Name, int Round, HeldWeights Model, RingGrid Grid, MaskingSite Site, IReadOnlyDictionary<string, double> Metrics) : IDisposable
     {
+        /// <summary>What tells these masks from others: the public half of their key, in hex.</summary>
+        public string Masks => Convert.ToHexStringLower(Site.Keys.MaskKey);
+
         /// <summary>Forgets the secrets, and lets go of the model.</summary>
         public void Dispose()
         {

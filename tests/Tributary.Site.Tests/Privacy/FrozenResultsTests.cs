@@ -29,8 +29,8 @@ public sealed class FrozenResultsTests : IDisposable
         FrozenResults frozen = Frozen(Noisy, 2, "sha256:m1");
         foreach (int step in new[] { 0, 1, 7 })
         {
-            frozen.Find(Task(Noisy, 2, step), "sha256:m1")!.Samples.ShouldBe(42);
-            Should.Throw<TaskFailedException>(() => frozen.Find(Task(Noisy, 2, step), "sha256:m2")).Message.ShouldContain("noise is used once");
+            frozen.Find(Task(Noisy, 2, step), "sha256:m1", null)!.Samples.ShouldBe(42);
+            Should.Throw<TaskFailedException>(() => frozen.Find(Task(Noisy, 2, step), "sha256:m2", null)).Message.ShouldContain("noise is used once");
         }
     }
 
@@ -38,8 +38,8 @@ public sealed class FrozenResultsTests : IDisposable
     public void A_round_that_is_over_is_not_made_again_so_that_what_is_frozen_stays()
     {
         FrozenResults frozen = Frozen(Noisy, 2, "sha256:m1");
-        Should.Throw<TaskFailedException>(() => frozen.Find(Task(Noisy, 1, 0), "sha256:m0")).Message.ShouldContain("has answered round 2");
-        frozen.Find(Task(Noisy, 3, 0), "sha256:m3").ShouldBeNull();
+        Should.Throw<TaskFailedException>(() => frozen.Find(Task(Noisy, 1, 0), "sha256:m0", null)).Message.ShouldContain("has answered round 2");
+        frozen.Find(Task(Noisy, 3, 0), "sha256:m3", null).ShouldBeNull();
         using var privacy = new SitePrivacy(_folder["privacy"], "a", null, TimeProvider.System);
         string second = privacy.Spend(Noisy, 2, 10).Fingerprint;
         privacy.Spend(Noisy, 2, 10).Fingerprint.ShouldBe(second);
@@ -50,11 +50,13 @@ public sealed class FrozenResultsTests : IDisposable
     public void Another_job_of_the_same_name_is_not_given_what_the_first_was()
     {
         Job weaker = Noisy with { Privacy = Noisy.Privacy! with { NoiseMultiplier = 0.5 } };
-        Should.Throw<TaskFailedException>(() => Frozen(Noisy, 2, "sha256:m1").Find(Task(weaker, 2, 0), "sha256:m1")).Message.ShouldContain("another job of the name 'noisy'");
+        Should.Throw<TaskFailedException>(() => Frozen(Noisy, 2, "sha256:m1").Find(Task(weaker, 2, 0), "sha256:m1", null)).Message.ShouldContain("another job of the name 'noisy'");
 
-        // Masks are new in each job.
+        // Masks are new in each job, and in the same one that is begun again.
         Job masked = Noisy with { Name = "masked", Privacy = null, SecureAggregation = new JobSecureAggregation() };
-        Frozen(masked, 2, "sha256:m1").Find(Task(masked with { Seed = 5 }, 1, 2), "sha256:m1").ShouldBeNull();
+        Frozen(masked, 2, "sha256:m1").Find(Task(masked with { Seed = 5 }, 1, 2), "sha256:m1", null).ShouldBeNull();
+        Frozen(masked, 2, "sha256:m1").Find(Task(masked, 2, 2), "sha256:m1", "cd").ShouldBeNull();
+        Frozen(masked, 2, "sha256:m1").Find(Task(masked, 2, 2), "sha256:m1", "ab").ShouldNotBeNull();
     }
 
     private FrozenResults Frozen(Job job, int round, string model)
@@ -62,7 +64,7 @@ public sealed class FrozenResultsTests : IDisposable
         var frozen = new FrozenResults(_folder["frozen"]);
         TaskDocument task = Task(job, round, 0);
         File.WriteAllText(frozen.Message(task), "message");
-        frozen.Keep(task, new FrozenResult(task.StatementDigest(), round, model, new MessageMeaning(MessageKind.Delta, model, "fp32"), 42, new Dictionary<string, double>(), 1));
+        frozen.Keep(task, new FrozenResult(task.StatementDigest(), round, model, job.SecureAggregation is null ? null : "ab", new MessageMeaning(MessageKind.Delta, model, "fp32"), 42, new Dictionary<string, double>(), 1));
         return frozen;
     }
 
