@@ -7,8 +7,8 @@ namespace Tributary.Transport;
 /// <summary>Reads parts of files for their checksums, several at a time, each through one small buffer.</summary>
 internal static class PartReading
 {
-    /// <summary>How many bytes are read, checked and sent at a time, everywhere: 128 KiB, which measured fastest.</summary>
-    public const int StepBytes = 128 << 10;
+    /// <summary>How many bytes are read, checked and sent at a time, everywhere: 256 KiB, which measured fastest.</summary>
+    public const int StepBytes = 256 << 10;
 
     private const int ThreadsMax = 4;
 
