@@ -56,7 +56,7 @@ internal sealed partial class ResultSender(SiteOptions options, ServerClient ser
         if (task.Job.FreezesResults)
         {
             said = said with { HeaderBytes = message.Header.Bytes.Length };
-            message.WriteFile(Frozen.Message(task), cancellationToken);
+            WriteFrozen(task, message, cancellationToken);
             if (task.Job.KeepsResiduals && encoded is QuantizedSource { Manifest.IsDense: false } lossy)
             {
                 _residuals.Write(task.Job, lossy, Frozen.PathOf(task), cancellationToken);
@@ -67,6 +67,28 @@ internal sealed partial class ResultSender(SiteOptions options, ServerClient ser
         }
 
         return (await SendSpooledAsync(task, encoded, message, progress, cancellationToken), message.Header.Bytes.Length);
+    }
+
+    /// <summary>Noise outlives the process, in the ledger. Masks do not, and where the power fails the message under them is of no use: the disk need not have it.</summary>
+    private void WriteFrozen(TaskDocument task, SafetensorsWriter message, CancellationToken cancellationToken)
+    {
+        string path = Frozen.Message(task);
+        if (task.Job.Privacy is not null)
+        {
+            message.WriteFile(path, cancellationToken);
+            return;
+        }
+
+        try
+        {
+            using var file = new FileStream(path, new FileStreamOptions { Mode = FileMode.Create, Access = FileAccess.Write, BufferSize = 0, PreallocationSize = message.Header.FileLength });
+            message.WriteTo(file.Write, cancellationToken);
+        }
+        catch
+        {
+            File.Delete(path);
+            throw;
+        }
     }
 
     /// <summary>Sends a message that was frozen, again or for the first time.</summary>

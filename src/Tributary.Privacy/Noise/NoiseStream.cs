@@ -38,6 +38,23 @@ public sealed class NoiseStream
         reader.Fill(first, destination);
     }
 
+    /// <summary>The numbers of consecutive blocks, as <see cref="Encrypt"/> takes them: for many streams that are read at the same place they are written once.</summary>
+    internal static void Number(UInt128 first, Span<byte> numbers)
+    {
+        for (int at = 0; at < numbers.Length; at += BlockBytes)
+        {
+            BinaryPrimitives.WriteUInt128BigEndian(numbers[at..], first++);
+        }
+    }
+
+    /// <summary>Fills the blocks of these numbers.</summary>
+    internal void Encrypt(ReadOnlySpan<byte> numbers, Span<byte> destination)
+    {
+        using Aes aes = Aes.Create();
+        aes.SetKey(_key);
+        aes.EncryptEcb(numbers, destination, PaddingMode.None);
+    }
+
     /// <summary>Begins reading: for one thread, and cheaper for many short runs.</summary>
     internal Reader Open() => new(_key);
 
@@ -55,11 +72,8 @@ public sealed class NoiseStream
             while (!destination.IsEmpty)
             {
                 Span<byte> counters = _counters.Bytes[..Math.Min(ChunkBytes, destination.Length)];
-                for (int at = 0; at < counters.Length; at += BlockBytes)
-                {
-                    BinaryPrimitives.WriteUInt128BigEndian(counters[at..], first++);
-                }
-
+                Number(first, counters);
+                first += (uint)(counters.Length / BlockBytes);
                 Encrypt(counters, destination[..counters.Length]);
                 destination = destination[counters.Length..];
             }

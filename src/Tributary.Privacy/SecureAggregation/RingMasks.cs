@@ -60,6 +60,7 @@ internal sealed class RingMasks
         int perBlock = NoiseStream.BlockBytes / sizeof(T);
         int length = Math.Min(StreamBytes / sizeof(T), elements.Length);
         using NativeBuffer stream = NativeBuffer.Rent((length * sizeof(T)) + (2 * NoiseStream.BlockBytes));
+        using NativeBuffer numbered = NativeBuffer.Rent(stream.Bytes.Length);
         using NativeBuffer sums = NativeBuffer.Rent(length * sizeof(T));
         using NativeBuffer wide = NativeBuffer.Rent(length * sizeof(uint));
         for (int start = 0; start < elements.Length; start += length)
@@ -71,9 +72,11 @@ internal sealed class RingMasks
             ReadOnlySpan<T> mask = MemoryMarshal.Cast<byte, T>(bytes).Slice(skip, count);
             Span<T> sum = MemoryMarshal.Cast<byte, T>(sums.Bytes)[..count];
             sum.Clear();
+            Span<byte> numbers = numbered.Bytes[..bytes.Length];
+            NoiseStream.Number((UInt128)(place / perBlock), numbers);
             for (int i = 0; i < streams.Length; i++)
             {
-                streams[i].Fill((UInt128)(place / perBlock), bytes);
+                streams[i].Encrypt(numbers, bytes);
                 if (_subtract[i])
                 {
                     TensorPrimitives.Subtract(sum, mask, sum);
