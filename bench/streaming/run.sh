@@ -15,7 +15,8 @@ bench() {
   local name=$1 model=$2
   shift 2
   echo "== $name" >&2
-  tributary bench streaming --model "$folder/$model" --work "$folder/work" "$@" --json >"$results/$name.json"
+  tributary bench streaming --model "$folder/$model" --work "$folder/work" "$@" --json >"$folder/work/$name.json"
+  mv "$folder/work/$name.json" "$results/$name.json" # only when it is whole: what was measured before is committed there
   python3 "$root/bench/streaming/table.py" "$results/$name.json"
 }
 

@@ -26,7 +26,7 @@ internal static class StreamingTable
         writer.WriteLine($"before each measurement outputs are removed, the disk is flushed and the model's files are read once: {cached}");
         if (setup.MemoryLimitBytes is null)
         {
-            writer.WriteLine("then memory for a copy of the model is touched, since a virtual machine's that was given back to its host is slow the first time");
+            writer.WriteLine("then, right before the clock starts, memory for a copy of the model is touched, since a virtual machine's that was given back to its host is slow the first time");
         }
 
         writer.WriteLine($"{setup.WorkFolder} ({setup.FileSystem}): {Output.Bytes(setup.DiskNeededBytes)} needed, {Output.Bytes(setup.DiskFreeBytes)} free");

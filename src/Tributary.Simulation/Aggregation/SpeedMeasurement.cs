@@ -18,6 +18,7 @@ internal sealed class SpeedMeasurement(ExperimentModel model, ProgramCommand pro
 
     public async Task<MachineSpeeds> MeasureAsync(MeasurementPlace place, CancellationToken cancellationToken)
     {
+        await place.TouchMemoryAsync(cancellationToken);
         double write = await BestAsync(() => Task.FromResult(Write(Path.Combine(place.Folder, "written"))));
         double socket = await BestAsync(() => SocketAsync(place, cancellationToken));
         double disk = await BestAsync(async () =>

@@ -44,6 +44,7 @@ internal sealed class FederatedProcesses(ProgramCommand program, ExperimentModel
             }
 
             await Task.WhenAll(sites.Select(site => site.UntilAsync<RoleReady>(static _ => { }, cancellationToken)));
+            await place.TouchMemoryAsync(cancellationToken);
             server.Begin();
             RoleBegan began = await server.UntilAsync<RoleBegan>(Observe, cancellationToken);
             Task<JobDone> running = server.UntilAsync<JobDone>(Observe, cancellationToken);

@@ -5,14 +5,17 @@ using Tributary.Simulation.Experiments.Processes;
 namespace Tributary.Simulation.Experiments;
 
 /// <summary>
-/// Where one measurement takes place, alike for all: an empty folder, nothing that waits to be written, the model's files read once, memory
-/// for a copy of it touched, and a memory group where there is a limit. All of it is gone afterwards.
+/// Where one measurement takes place, alike for all: an empty folder, nothing that waits to be written, the model's files read once, and a
+/// memory group where there is a limit. All of it is gone afterwards.
 /// </summary>
 internal sealed class MeasurementPlace : IDisposable
 {
-    private MeasurementPlace(string folder, MemoryGroup? group)
+    private readonly long _modelBytes;
+
+    private MeasurementPlace(string folder, long modelBytes, MemoryGroup? group)
     {
         Folder = folder;
+        _modelBytes = modelBytes;
         Group = group;
     }
 
@@ -23,7 +26,7 @@ internal sealed class MeasurementPlace : IDisposable
     public static async Task<MeasurementPlace> PrepareAsync(string folder, ExperimentModel model, long? limitBytes, CancellationToken cancellationToken)
     {
         MemoryGroup? group = limitBytes is { } limit ? MemoryGroup.Create(limit) : null;
-        var place = new MeasurementPlace(folder, group);
+        var place = new MeasurementPlace(folder, model.FileBytes, group);
         try
         {
             Directory.CreateDirectory(folder);
@@ -35,11 +38,6 @@ internal sealed class MeasurementPlace : IDisposable
             }
 
             await ReadAsync(model, ["bs=1M"], group, cancellationToken);
-            if (group is null)
-            {
-                await TouchMemoryAsync(folder, model.FileBytes, cancellationToken);
-            }
-
             group?.Restart();
             return place;
         }
@@ -66,6 +64,22 @@ internal sealed class MeasurementPlace : IDisposable
     /// <summary>Has the page cache forget the model's files.</summary>
     public static Task ForgetAsync(ExperimentModel model, CancellationToken cancellationToken) => ReadAsync(model, ["iflag=nocache", "count=0"], null, cancellationToken);
 
+    /// <summary>
+    /// Writes a file of the model's size and removes it, so that the memory for a copy of the model is the machine's own: a virtual machine
+    /// that has given free memory back to its host pays for getting it again. It gives it back within seconds, so this is done when all
+    /// processes stand ready, right before the clock starts; else whoever takes longer to start would pay more. Nothing under a memory limit.
+    /// </summary>
+    public async Task TouchMemoryAsync(CancellationToken cancellationToken)
+    {
+        if (Group is null)
+        {
+            string file = Path.Combine(Folder, "touched");
+            string mebibytes = (_modelBytes >> 20).ToString(CultureInfo.InvariantCulture);
+            await ChildProcess.RunAsync("dd", ["if=/dev/zero", $"of={file}", "bs=1M", $"count={mebibytes}", "status=none"], null, cancellationToken);
+            File.Delete(file);
+        }
+    }
+
     public void Dispose()
     {
         if (Directory.Exists(Folder))
@@ -74,18 +88,6 @@ internal sealed class MeasurementPlace : IDisposable
         }
 
         Group?.Dispose();
-    }
-
-    /// <summary>
-    /// Writes a file of the model's size and removes it, so that the memory for a copy of the model is the machine's own: a virtual machine
-    /// that has given free memory back to its host pays for getting it again, and whoever is measured first would pay for all.
-    /// </summary>
-    private static async Task TouchMemoryAsync(string folder, long bytes, CancellationToken cancellationToken)
-    {
-        string file = Path.Combine(folder, "touched");
-        string mebibytes = (bytes >> 20).ToString(CultureInfo.InvariantCulture);
-        await ChildProcess.RunAsync("dd", ["if=/dev/zero", $"of={file}", "bs=1M", $"count={mebibytes}", "status=none"], null, cancellationToken);
-        File.Delete(file);
     }
 
     private static async Task ReadAsync(ExperimentModel model, string[] how, MemoryGroup? group, CancellationToken cancellationToken)

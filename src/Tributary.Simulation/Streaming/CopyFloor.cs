@@ -10,6 +10,7 @@ internal static class CopyFloor
 
     public static async Task<FloorRun> MeasureAsync(int run, ExperimentModel model, MeasurementPlace place, TimeProvider time, CancellationToken cancellationToken)
     {
+        await place.TouchMemoryAsync(cancellationToken);
         long start = time.GetTimestamp();
         await ChildProcess.RunAsync("cp", ["--reflink=never", "--", .. model.Files, place.Folder], place.Group, cancellationToken);
         await ChildProcess.RunAsync("sync", ["--", .. model.Files.Select(file => Path.Combine(place.Folder, Path.GetFileName(file)))], place.Group, cancellationToken);

@@ -25,6 +25,7 @@ internal static class SocketFloor
         await using RoleProcess sender = RoleProcess.Start(program, "sender", senderSettings, place.Group);
         await sender.UntilAsync<RoleReady>(static _ => { }, cancellationToken);
 
+        await place.TouchMemoryAsync(cancellationToken);
         sender.Begin();
         RoleBegan began = await sender.UntilAsync<RoleBegan>(static _ => { }, cancellationToken);
         Task<BytesWritten> written = receiver.UntilAsync<BytesWritten>(static _ => { }, cancellationToken);
