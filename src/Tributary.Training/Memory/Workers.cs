@@ -32,11 +32,11 @@ internal sealed class Workers : IDisposable
     private int _remaining;
 
     /// <param name="threads">The number of threads, the calling one among them.</param>
-    /// <param name="kernel">What computes products of matrices; OpenBLAS where the system has it if not said.</param>
+    /// <param name="kernel">What computes products of matrices; if not said, OpenBLAS where the system has one that knows the processor.</param>
     public Workers(int threads, MatrixKernel? kernel = null)
     {
         ArgumentOutOfRangeException.ThrowIfLessThan(threads, 1);
-        Kernel = kernel ?? (OpenBlas.IsAvailable ? MatrixKernel.OpenBlas : MatrixKernel.Managed);
+        Kernel = kernel ?? (OpenBlas.KnowsProcessor ? MatrixKernel.OpenBlas : MatrixKernel.Managed);
         Count = threads;
         _scratch = new FloatBuffer?[threads];
     }

@@ -12,6 +12,7 @@ namespace Tributary.Training.Tests.Operations;
 public sealed class MatrixKernelTests
 {
     private const double Tolerance = 1e-5;
+    private const string CoreVariable = "OPENBLAS_CORETYPE";
 
     /// <summary>Blocks of rows, columns and the inner dimension that are whole, cut short, and several; rows a multiple of 1 KiB apart.</summary>
     public static TheoryData<int, int, int> Sizes => new() { { 1, 1, 1 }, { 3, 5, 0 }, { 130, 801, 645 }, { 50, 512, 256 }, { 96, 384, 320 }, { 300, 33, 512 } };
@@ -76,20 +77,56 @@ public sealed class MatrixKernelTests
     [InlineData("DOTNET_EnableHWIntrinsic")]
     public async Task A_machine_without_an_instruction_set_multiplies_attends_and_trains_too(string switchedOff)
     {
+        Type[] classes = [typeof(MatrixProductTests), typeof(AttentionTests), typeof(OperationGradientTests)];
+        await PassElsewhereAsync(switchedOff, "0", [.. classes.SelectMany(type => new[] { "-class", type.FullName! })]);
+    }
+
+    /// <summary>Whoever buys a processor that is newer than the system's OpenBLAS trains three times slower than with no OpenBLAS at all.</summary>
+    [Theory]
+    [InlineData("Prescott")]
+    [InlineData("Haswell")]
+    public async Task OpenBLAS_is_used_where_it_knows_the_processor(string core)
+    {
+        RequireOpenBlas();
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Avx2.IsSupported, "another kind of processor, or an old one");
+        await PassElsewhereAsync(CoreVariable, core, ["-method", $"{typeof(MatrixKernelTests).FullName}.{nameof(The_kernel_is_the_one_for_what_OpenBLAS_computes_for)}"]);
+    }
+
+    [Fact]
+    public void The_kernel_is_the_one_for_what_OpenBLAS_computes_for()
+    {
+        using var workers = new Workers(1);
+        switch (Environment.GetEnvironmentVariable(CoreVariable))
+        {
+            case "Prescott":
+                workers.Kernel.ShouldBe(MatrixKernel.Managed);
+                break;
+            case "Haswell":
+                workers.Kernel.ShouldBe(MatrixKernel.OpenBlas);
+                break;
+            default:
+                workers.Kernel.ShouldBe(OpenBlas.KnowsProcessor ? MatrixKernel.OpenBlas : MatrixKernel.Managed);
+                break;
+        }
+    }
+
+    /// <summary>Runs some of this program's tests in a process with another environment.</summary>
+    private static async Task PassElsewhereAsync(string variable, string value, string[] arguments)
+    {
         CancellationToken cancel = TestContext.Current.CancellationToken;
         string program = Path.Combine(AppContext.BaseDirectory, "Tributary.Training.Tests" + (OperatingSystem.IsWindows() ? ".exe" : string.Empty));
-        Type[] classes = [typeof(MatrixProductTests), typeof(AttentionTests), typeof(OperationGradientTests)];
-        var start = new ProcessStartInfo(program, classes.SelectMany(type => new[] { "-class", type.FullName! }))
+        var start = new ProcessStartInfo(program, arguments)
         {
             RedirectStandardOutput = true,
             UseShellExecute = false,
         };
-        start.Environment[switchedOff] = "0";
+        start.Environment[variable] = value;
         using Process child = Process.Start(start)!;
         string output = await child.StandardOutput.ReadToEndAsync(cancel);
         await child.WaitForExitAsync(cancel);
         child.ExitCode.ShouldBe(0, output);
         output.ShouldContain("Failed: 0");
+        output.ShouldNotContain("Total: 0");
     }
 
     private static void RequireOpenBlas()
