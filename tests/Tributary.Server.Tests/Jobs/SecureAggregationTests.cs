@@ -47,6 +47,24 @@ public sealed class SecureAggregationTests
         models[1].Zip(models[2]).Max(pair => Math.Abs(pair.First - pair.Second)).ShouldBeInRange(1e-9f, 5e-5f);
     }
 
+    [Theory]
+    [InlineData(true)]
+    [InlineData(false)]
+    public async Task How_far_a_site_has_come_tells_no_number_of_records_that_the_sum_hides(bool isMasked)
+    {
+        Job job = Ring("told", "a", "b", "c") with { Aggregation = new JobAggregation(NormLimit: 0, SamplesMax: 80), Rounds = 1 };
+        job = isMasked ? job : job with { SecureAggregation = null };
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        var seen = new TaskCompletionSource();
+        await using Agents agents = Agents.Of(server, job, site => new TellingExecutor(site, seen.Task));
+        (Task<JobRecord> running, ChannelReader<JobEvent> events) = server.Run(job, initial);
+        TaskProgress told = (await events.UntilAsync<SiteProgressed>(happened => happened.Progress.Phase == TaskPhase.Training)).Progress;
+        seen.SetResult();
+        await running;
+        told.ShouldBe(isMasked ? new TaskProgress(TaskPhase.Training) : TellingExecutor.Told);
+    }
+
     [Fact]
     public async Task What_lies_at_the_server_of_a_site_are_masked_integers_and_not_its_own()
     {
@@ -117,6 +135,7 @@ public sealed class SecureAggregationTests
         }
 
         first.SetResult();
+        (await events.UntilAsync<SumBegunAgain>(static _ => true)).Reason.ShouldContain("no keys of round 1");
         JobRecord record = await running;
         record.Models.Count.ShouldBe(2);
         record.Steps.ShouldContain(step => step.Step >= AggregationTasks.StepsOfAttempt);
@@ -192,6 +211,25 @@ public sealed class SecureAggregationTests
         }
 
         return counts.Max() / (double)counts.Sum();
+    }
+
+    /// <summary>Says how far it has come, and goes on when that was seen.</summary>
+    private sealed class TellingExecutor(int site, Task seen) : Executor
+    {
+        public static readonly TaskProgress Told = new(TaskPhase.Training, 3, 7, 2.5, 100);
+
+        private readonly DriftingExecutor _inner = new(site);
+
+        public override async Task<TaskResult> ExecuteAsync(TaskData task, IProgress<TaskProgress> progress, CancellationToken cancellationToken)
+        {
+            if (task.Name == TaskNames.Train)
+            {
+                progress.Report(Told);
+                await seen.WaitAsync(cancellationToken);
+            }
+
+            return await _inner.ExecuteAsync(task, progress, cancellationToken);
+        }
     }
 
     /// <summary>A job's sites, each with an executor that other noise comes from.</summary>
