@@ -1,6 +1,7 @@
 using System.Net;
 using System.Net.Http.Headers;
 using System.Net.Security;
+using System.Net.Sockets;
 using System.Security.Cryptography.X509Certificates;
 using Tributary.Provisioning;
 
@@ -15,6 +16,10 @@ public static class ServerConnection
     // So that a name which has come to mean another machine is looked up again.
     private static readonly TimeSpan Lifetime = TimeSpan.FromMinutes(10);
 
+    private const int KeepAliveSeconds = 30;
+    private const int KeepAliveProbes = 3;
+    private static readonly TimeSpan ConnectMax = TimeSpan.FromSeconds(30);
+
     /// <summary>Makes the client that speaks with the server. It has no timeout: uploads and long polls take as long as they take.</summary>
     /// <param name="server">The server's address.</param>
     /// <param name="kit">The party's kit; null for a server on loopback, without TLS.</param>
@@ -22,7 +27,7 @@ public static class ServerConnection
     /// <param name="proxy">The proxy to go out through; null for the one that the environment names, if any.</param>
     public static HttpClient Open(Uri server, Kit? kit, string? token, Uri? proxy)
     {
-        var handler = new SocketsHttpHandler { PooledConnectionLifetime = Lifetime };
+        var handler = new SocketsHttpHandler { PooledConnectionLifetime = Lifetime, ConnectTimeout = ConnectMax, ConnectCallback = ConnectAsync };
         if (proxy is not null)
         {
             handler.Proxy = new WebProxy(proxy) { Credentials = CredentialsOf(proxy) };
@@ -40,6 +45,28 @@ public static class ServerConnection
         }
 
         return client;
+    }
+
+    /// <summary>
+    /// A connection that asks whether the other end is still there. Whoever waits for an answer sends nothing, and where the server's machine or a firewall went away without a word it would wait for ever.
+    /// </summary>
+    private static async ValueTask<Stream> ConnectAsync(SocketsHttpConnectionContext context, CancellationToken cancellationToken)
+    {
+        var socket = new Socket(SocketType.Stream, ProtocolType.Tcp) { NoDelay = true };
+        try
+        {
+            socket.SetSocketOption(SocketOptionLevel.Socket, SocketOptionName.KeepAlive, true);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveTime, KeepAliveSeconds);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveInterval, KeepAliveSeconds / KeepAliveProbes);
+            socket.SetSocketOption(SocketOptionLevel.Tcp, SocketOptionName.TcpKeepAliveRetryCount, KeepAliveProbes);
+            await socket.ConnectAsync(context.DnsEndPoint, cancellationToken);
+            return new NetworkStream(socket, ownsSocket: true);
+        }
+        catch
+        {
+            socket.Dispose();
+            throw;
+        }
     }
 
     private static SslClientAuthenticationOptions Tls(Kit kit, string host) => new()

@@ -188,7 +188,8 @@ public sealed partial class SiteAgent : IDisposable
 
     private async Task ReportFailureAsync(TaskDocument task, Exception fault, CancellationToken cancellationToken)
     {
-        bool isTransient = fault is TaskFailedException { IsTransient: true };
+        // What had arrived of a transfer that stalled is there, and the next attempt goes on from it.
+        bool isTransient = fault is TaskFailedException { IsTransient: true } or TransferException { Failure: TransferFailure.Stalled };
         try
         {
             await _patience.TryAsync(token => _server.FailAsync(task, fault.Message, isTransient, token), cancellationToken);
@@ -409,7 +410,9 @@ public sealed partial class SiteAgent : IDisposable
         {
             Digest = task.Message.Digest,
             LengthMax = _options.MessageBytesMax,
-            UnitEnds = task.Message.UnitEnds,
+
+            // The job is signed, and the message is not: with file streaming nothing is held in memory, whatever the server says.
+            UnitEnds = task.Job.Streaming == Streaming.File ? null : task.Message.UnitEnds,
             Progress = new TransferRelay(progress, TaskPhase.Downloading),
         };
         TransferResult result = await _results.ObjectsFor(task).DownloadAsync(Address(task.Message.Path), inbox, request, cancellationToken);

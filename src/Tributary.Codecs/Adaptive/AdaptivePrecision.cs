@@ -25,7 +25,9 @@ public static class AdaptivePrecision
     public static IReadOnlyList<TensorChoice> WithinBytes(TensorSource dense, long bytesMax, Func<string, double>? weightOf = null)
     {
         Tensor[] tensors = Measure(dense, weightOf);
-        long bytes = tensors.Sum(tensor => tensor.Chosen.Bytes);
+
+        // Tensors that no codec encodes go as they are, and count.
+        long bytes = tensors.Sum(tensor => tensor.Chosen.Bytes) + dense.Manifest.Where(entry => !Options.Any(codec => codec.Encodes(entry.Spec.DType))).Sum(entry => entry.ByteLength);
         return Fill(tensors, step => (bytes += step.MoreBytes) <= bytesMax || (bytes -= step.MoreBytes) < 0, () => bytes >= bytesMax);
     }
 

@@ -30,6 +30,11 @@ internal static class SampledErrors
             int count = Math.Min(StripElements, spec.TileElements(tile.Index) - start);
             Span<float> values = buffers.Floats[..count];
             dense.ReadFloats(tile, start, values);
+            if (NotFinite.IndexIn(values, 0) is >= 0 and var notFinite)
+            {
+                throw new TensorFormatException($"tensor '{spec.Name}' is {values[notFinite]} at element {first + notFinite}; only finite values can be sent");
+            }
+
             energy += Squares(values);
             elements += count;
             for (int codec = 0; codec < codecs.Count; codec++)

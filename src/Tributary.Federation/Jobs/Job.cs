@@ -1,6 +1,7 @@
 using System.Collections.ObjectModel;
 using System.Text.Json;
 using System.Text.Json.Serialization;
+using Tributary.Federation.Workflows;
 
 namespace Tributary.Federation.Jobs;
 
@@ -34,12 +35,31 @@ public sealed record Job
     public JobPrecision LastPrecision => Precision with { Task = Precision.Last ?? Precision.Task };
 
     /// <summary>Why what it asks for does not go together, whoever wrote it; null where it does.</summary>
-    public string? Refuse() => RefusePrecision() ?? JobSecureAggregation.Refuse(this)?.Reason ?? JobPrivacy.Refuse(this)?.Reason;
+    public string? Refuse() => RefusePrecision() ?? RefuseWorkflow()?.Reason ?? JobSecureAggregation.Refuse(this)?.Reason ?? JobPrivacy.Refuse(this)?.Reason;
 
     /// <summary>Why its precisions do not go with what it exchanges; null where they do.</summary>
     private string? RefusePrecision() => Exchange == Exchange.Weights && (JobPrecision.IsForChanges(Precision.Task) || JobPrecision.IsForChanges(Precision.Result))
         ? $"'precision' is {(JobPrecision.IsForChanges(Precision.Task) ? Precision.Task : Precision.Result)}, which ruins a model that is sent whole; exchange changes (delta), or take a finer one"
         : null;
+
+    /// <summary>Why its workflow cannot have its messages, with the key that is in the way; null where it can.</summary>
+    public (string Key, string Reason)? RefuseWorkflow()
+    {
+        if (Exchange != Exchange.Delta)
+        {
+            return null;
+        }
+
+        // The last message has to be of the global model, so that what it lost is the global model's to forget.
+        if (TaskFeedback < 1 && Workflow is not (FedAvg.Name or FedBuff.Name))
+        {
+            return ("feedback", $"'feedback' to the sites can be less than all for the workflows {FedAvg.Name} and {FedBuff.Name}, and this is '{Workflow}', which sends other models in between; leave 'task' out of it");
+        }
+
+        return Workflow == CrossSiteEvaluation.Name && JobPrecision.IsForChanges(LastPrecision.Task)
+            ? ("precision", $"'{Workflow}' sends each site's model once, and what {LastPrecision.Task} loses of it never arrives, so that another one would be measured; give 'last' (or 'task') one of {string.Join(", ", Codecs.Precision.All.Where(codec => !codec.IsForChanges).Select(codec => codec.Name))}")
+            : null;
+    }
 
     /// <summary>What messages say: the weights themselves, or their change.</summary>
     public Exchange Exchange { get; init; } = Exchange.Delta;

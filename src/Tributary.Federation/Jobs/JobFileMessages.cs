@@ -39,6 +39,7 @@ internal static class JobFileMessages
             each.Wrong("first", $"'first' is {first}, which ruins a model that is sent whole; take one of {string.Join(", ", Whole)}");
         }
 
+        RefuseUnusedBudget(each, budget, task == JobPrecision.Adaptive, result is JobPrecision.Adaptive or JobPrecision.Auto);
         if (each.Keys.Contains("sensitivity") && !isAdaptive)
         {
             each.Wrong("sensitivity", "'sensitivity' says where an adaptive precision puts its bytes; give it a 'budget' or an 'error'");
@@ -48,6 +49,22 @@ internal static class JobFileMessages
         _ = each.Text("sensitivity");
         each.RefuseOtherKeys();
         return new JobPrecision(task, result, first, budget, last, ring);
+    }
+
+    /// <summary>Notes a budget that no message is held to: whoever gave it would believe that it is kept.</summary>
+    private static void RefuseUnusedBudget(YamlMap map, JobBudget? budget, bool ofTask, bool ofResult)
+    {
+        bool isEach = map.IsMap("budget");
+        string? unused = budget is null ? (isEach ? "says nothing; give it 'task', 'result' or both, or one number for both" : null)
+            : !ofTask && !ofResult ? "is of an adaptive precision, and both ways have another one here; leave 'task' and 'result' out, or it"
+            : isEach && budget.Task is not null && !ofTask ? "is also of messages to the sites, which have another precision here; leave one of the two out"
+            : isEach && budget.Result is not null && !ofResult ? "is also of messages from the sites, which have another precision here; leave one of the two out"
+            : null;
+        if (unused is not null)
+        {
+            string key = map.Keys.Contains("error") ? "error" : "budget";
+            map.Wrong(key, $"'{key}' {unused}");
+        }
     }
 
     /// <summary>The path of the measured sensitivities, as the file has it; null where it names none.</summary>
@@ -124,6 +141,11 @@ internal static class JobFileMessages
     {
         if (job.Exchange == Exchange.Delta)
         {
+            if (job.RefuseWorkflow() is var (key, reason))
+            {
+                map.Wrong(key, reason);
+            }
+
             return job;
         }
 

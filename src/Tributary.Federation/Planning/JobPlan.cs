@@ -132,7 +132,7 @@ public sealed record JobPlan
             {
                 foreach (string _ in drawn)
                 {
-                    steps.Send(job.Sites, returns: false);
+                    steps.Send(job.Sites, returns: false, isLast: true);
                 }
             }
 

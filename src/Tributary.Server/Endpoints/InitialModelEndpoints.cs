@@ -19,7 +19,7 @@ internal static class InitialModelEndpoints
     {
         var handlers = new UploadHandlers(new ServingOptions(), time, routes.ServiceProvider.GetRequiredService<ILogger<UploadHandlers>>());
         routes.MapPost(Pattern, context => BeginAsync(context, queue, options, handlers)).WithSummary("Begin to upload the model that a submitted job waits for").WithDocuments(WireJson.Default.UploadDocument);
-        routes.MapUpload(Pattern, handlers, context => ValueTask.FromResult(queue.Models.Find(Digest(context))), (context, made, _) => Arrived(context, queue, made))
+        routes.MapUpload(Pattern, handlers, context => ValueTask.FromResult(queue.Models.Find(Digest(context))), (context, upload, claimed) => Require(context, queue, upload, claimed), (context, _, _) => Arrived(context, queue))
             .WithSummary("The upload of a model in parts: its state, a part, the commit");
     }
 
@@ -60,16 +60,29 @@ internal static class InitialModelEndpoints
         }
     }
 
-    /// <summary>What is not the model that was signed is not kept: whoever sent it can begin again.</summary>
-    private static ValueTask Arrived(HttpContext context, JobQueue queue, ObjectDescriptor made)
+    /// <summary>
+    /// What is not the model that was signed never stands under its digest, and is not kept: whoever sent it can begin again. Before the file has its name, so that a server that is killed in between leaves nothing to be
+    /// taken for it.
+    /// </summary>
+    private static void Require(HttpContext context, JobQueue queue, ObjectUpload upload, ObjectDescriptor claimed)
     {
         string digest = Digest(context);
-        if (made.Digest != digest)
+        if (claimed.Digest == digest)
         {
-            queue.Models.Drop(digest);
-            throw new OtherModelException($"What was uploaded as model {digest} is {made.Digest}. It was not kept.");
+            return;
         }
 
+        if (upload.Committed is null)
+        {
+            queue.Models.Drop(digest);
+        }
+
+        throw new OtherModelException($"What was uploaded as model {digest} is {claimed.Digest}. It was not kept.");
+    }
+
+    private static ValueTask Arrived(HttpContext context, JobQueue queue)
+    {
+        string digest = Digest(context);
         queue.Audit.Add(context.Party().ToString(), "model-uploaded", string.Empty, digest);
         queue.ModelArrived(digest);
         return ValueTask.CompletedTask;

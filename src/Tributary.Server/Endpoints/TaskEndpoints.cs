@@ -239,7 +239,7 @@ internal static class TaskEndpoints
             return await context.Request.ReadFromJsonAsync(type, context.RequestAborted)
                 ?? throw new JsonException("null");
         }
-        catch (Exception e) when (e is JsonException or InvalidOperationException or BadHttpRequestException)
+        catch (Exception e) when (e is JsonException or InvalidOperationException or IOException)
         {
             await Problem.WriteAsync(context, StatusCodes.Status400BadRequest, "not the document expected here", e.Message);
             return null;

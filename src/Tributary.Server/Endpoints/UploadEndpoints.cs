@@ -41,7 +41,7 @@ internal static class UploadEndpoints
             return;
         }
 
-        if (await handlers.ReadLayoutAsync(context, server.Options.MessageBytesMax) is not { } layout)
+        if (await handlers.ReadLayoutAsync(context, Math.Min(server.Options.MessageBytesMax, open.ResultBytesMax)) is not { } layout)
         {
             return;
         }

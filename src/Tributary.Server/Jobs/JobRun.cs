@@ -333,10 +333,6 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
         }
     }
 
-    /// <summary>
-    /// The global model's floats are fp32 whatever the initial ones are, so that what a round changes is not rounded away by a 16-bit type.
-    /// </summary>
-    /// <remarks>The initial one is the caller's to close.</remarks>
     /// <summary>The next model without that share of what the last message lost which the job does not keep.</summary>
     /// <param name="sent">The model that the message was made of.</param>
     /// <param name="next">The model that was made of its results.</param>
@@ -349,9 +345,16 @@ internal sealed class JobRun : ControllerContext, IAsyncDisposable
 
         TensorSource shadow = TrainedTensors.Of(_broadcast.OpenLastShadow(_opened), Job.Train);
         var lost = new DeltaSource(shadow, TrainedTensors.Of(new CastSource(sent, DType.F32), Job.Train));
-        return new AppliedDelta(next, new ScaledSource(lost, (float)(1 - kept)), isPartial: true);
+
+        // Of tensors that are no floats nothing is lost, and there is no share of them.
+        IEnumerable<int> floats = Enumerable.Range(0, lost.Manifest.Count).Where(place => lost.Manifest[place].Spec.DType == DType.F32);
+        return new AppliedDelta(next, new ScaledSource(new SelectedTensors(lost, floats), (float)(1 - kept)), isPartial: true);
     }
 
+    /// <summary>
+    /// The global model's floats are fp32 whatever the initial ones are, so that what a round changes is not rounded away by a 16-bit type.
+    /// </summary>
+    /// <remarks>The initial one is the caller's to close.</remarks>
     private GlobalModel OpenModel(int round)
     {
         if (round == 0)

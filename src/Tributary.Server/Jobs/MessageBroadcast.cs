@@ -130,7 +130,8 @@ internal sealed class MessageBroadcast(Job job, TensorSource initial, JobFolder 
     private List<StepRow> Sent() => [.. journal.Steps(job.Name).Where(row => row.SendsModel)];
 
     // No later one corrects it: sites measure the model that the job ends with.
-    private bool IsLast(TaskRequest request) => request.Task == TaskNames.Evaluate && request.Round > job.Rounds;
+    // Of a model that is measured and not trained no later message brings what this one loses; but where it is measured first and then trained, as in a cycle.
+    private bool IsLast(TaskRequest request) => request.Task == TaskNames.Evaluate && (request.Round > job.Rounds || job.Workflow != Cyclic.Name);
 
     private static string Name(TaskRequest request) => $"round-{request.Round:D5}-{request.Step}";
 

@@ -30,6 +30,8 @@ internal sealed class OpenStep(
 
     public TaskRequest Request => request;
 
+    private const int HeaderBytesOfTensor = 16 << 10;
+
     public string Name => request.Task;
 
     public int Round => request.Round;
@@ -40,6 +42,12 @@ internal sealed class OpenStep(
     public StepMessage Message => message;
 
     public StepState State => state;
+
+    /// <summary>
+    /// More than the message of any result has: twice the step's model in fp32, as where a site returns more than a model, and a header that says of each tensor as much as a long name takes. One site that asks for room
+    /// beyond that would take it from all others.
+    /// </summary>
+    public long ResultBytesMax => (2 * request.Model.Weights.Manifest.ByteLength) + ((request.Model.Weights.Manifest.Count + 1L) * HeaderBytesOfTensor);
 
     /// <summary>The task as it is handed to a site, each time as a new attempt, also after a restart.</summary>
     public TaskDocument TaskFor(string site)

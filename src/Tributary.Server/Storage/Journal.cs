@@ -171,9 +171,12 @@ public sealed class Journal : IDisposable
         return isFirst;
     }
 
-    /// <summary>The digest of the last message that a site sent in a job as a result; null where there is none.</summary>
+    /// <summary>
+    /// The digest of the last message of a site in a job that counts as a result, or of which nothing has been decided yet; null where there is none. One that was refused, or came too late, is none: what it carried was
+    /// not added, so the site must not keep only what its precision lost of it.
+    /// </summary>
     public string? LastResult(string job, string site) => Query(
-        "SELECT digest FROM results WHERE job = $job AND site = $site AND digest IS NOT NULL ORDER BY round DESC, step DESC LIMIT 1",
+        $"SELECT digest FROM results LEFT JOIN parts USING (job, round, step, site) WHERE job = $job AND site = $site AND digest IS NOT NULL AND (state IS NULL OR state = '{SiteState.Counted}') ORDER BY round DESC, step DESC LIMIT 1",
         row => row.GetString(0), ("$job", job), ("$site", site)).SingleOrDefault();
 
     /// <summary>The results of a job that are durable, whether they count or not, by round, step and site.</summary>

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Security.Cryptography;
 using System.Text.Json;
 using System.Text.Json.Serialization;
 using Tributary.Configuration;
@@ -34,27 +35,32 @@ public sealed class ConvergenceBenchmark(ConvergenceSpec spec, ConvergenceOption
         var runs = new ConvergenceRun[all.Length];
         var parallel = new ParallelOptions { MaxDegreeOfParallelism = options.Parallel, CancellationToken = cancellationToken };
         DateTimeOffset started = time.GetUtcNow();
+        UsageException.Require(Directory.Exists(options.ModelFolder), $"{options.ModelFolder}: there is no such folder of a model");
+        string contents = await DigestAsync(
+            [.. Directory.EnumerateFiles(options.ModelFolder), .. spec.Settings.SelectMany(setting => setting.File.Sites).SelectMany(DataOf)], cancellationToken);
 
         // Seed after seed, so that one that was cut short has whole pairs.
         await Parallel.ForAsync(0, all.Length, parallel, async (place, token) =>
-            runs[place] = await RunAsync(all[place].Setting, all[place].Seed, (doing, seconds) => report(
+            runs[place] = await RunAsync(all[place].Setting, all[place].Seed, contents, (doing, seconds) => report(
                 new ExperimentProgress(place + 1, all.Length, $"{all[place].Setting.Name}, seed {all[place].Seed}{doing}", string.Empty, 0, seconds)), token));
         return ConvergenceReport.Of(spec, runs, Path.GetFileName(Path.TrimEndingDirectorySeparator(options.ModelFolder)), started);
     }
 
-    private async Task<ConvergenceRun> RunAsync(ConvergenceSetting setting, ulong seed, Action<string, double?> report, CancellationToken cancellationToken)
+    private async Task<ConvergenceRun> RunAsync(ConvergenceSetting setting, ulong seed, string contents, Action<string, double?> report, CancellationToken cancellationToken)
     {
         string name = string.Concat(setting.Name.Select(c => char.IsAsciiLetterOrDigit(c) || c is '-' or '.' ? c : '_'));
         string folder = Path.Combine(options.OutFolder, "runs", $"{name}-{seed}");
         JobFile file = setting.File with { Job = setting.File.Job with { Seed = seed } };
+        string result = folder + ".json";
+
+        // Of the records as they are before they are pooled, and of what is in the files: figures of other ones are not kept.
+        var asked = new { setting.Name, setting.IsPooled, setting.IsCentral, file.Job, file.Sites, contents };
+        string identity = JsonSerializer.Serialize(asked, Sparse);
         if (setting.IsPooled)
         {
             file = PooledRecords.Pool(file, options.DataFolder, options.OutFolder);
         }
 
-        string result = folder + ".json";
-        var asked = new { setting.Name, file.Job, file.Sites, options.ModelFolder, options.DataFolder };
-        string identity = JsonSerializer.Serialize(asked, Sparse);
         if (File.Exists(result) && JsonSerializer.Deserialize<Kept>(File.ReadAllText(result)) is { } kept && kept.Identity == identity)
         {
             report(" (kept from before)", kept.Run.Seconds);
@@ -104,6 +110,21 @@ public sealed class ConvergenceBenchmark(ConvergenceSpec spec, ConvergenceOption
         IReadOnlyList<double> losses = await CentralTraining.RunAsync(
             file, options.ModelFolder, options.OutFolder, folder, threads, (round, loss) => report(Doing(round, file.Job.Rounds, loss), null), cancellationToken);
         return new ConvergenceRun(setting.Name, file.Job.Seed, losses, 0, 0, 0, 0);
+    }
+
+    private IEnumerable<string> DataOf(JobFileSite site) => new[] { site.Data, site.HeldOut }.OfType<string>().Select(file => Path.Combine(options.DataFolder, file));
+
+    /// <summary>The digest of what is in files, in the order of their paths. One that is not there is said by the job that wants it.</summary>
+    private static async Task<string> DigestAsync(IEnumerable<string> paths, CancellationToken cancellationToken)
+    {
+        using var all = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (string path in paths.Distinct(StringComparer.Ordinal).Order(StringComparer.Ordinal).Where(File.Exists))
+        {
+            await using FileStream file = File.OpenRead(path);
+            all.AppendData(await SHA256.HashDataAsync(file, cancellationToken));
+        }
+
+        return Convert.ToHexStringLower(all.GetHashAndReset());
     }
 
     private static string Doing(int round, int rounds, double loss) => FormattableString.Invariant($": round {round} of {rounds}, loss {loss:F4}");

@@ -23,7 +23,7 @@ public static class SensitivityFile
         }
 
         JobPrecision precision = file.Job.Precision;
-        JobBudget budget = precision.Budget! with { Weights = SensitivityReport.Parse(File.ReadAllText(path), path).Weights() };
+        JobBudget budget = (precision.Budget ?? new JobBudget()) with { Weights = SensitivityReport.Parse(File.ReadAllText(path), path).Weights() };
         return file with { Job = file.Job with { Precision = precision with { Budget = budget } } };
     }
 }

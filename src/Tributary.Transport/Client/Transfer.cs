@@ -182,6 +182,9 @@ internal sealed class Transfer : IDisposable
         }
 
         var wait = TimeSpan.FromMilliseconds(longest * (0.5 + (0.5 * chance)));
-        return retryAfter is { } asked && asked > wait ? asked : wait;
+
+        // Not so long that the transfer's own rule would end it in its sleep.
+        TimeSpan most = _options.Progress.Window / 4;
+        return retryAfter is { } asked && asked > wait ? (asked < most ? asked : most) : wait;
     }
 }

@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Security.Cryptography;
-using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Server.Kestrel.Core.Features;
 using Microsoft.Extensions.Logging;
@@ -107,12 +106,15 @@ public sealed partial class UploadHandlers
     /// </summary>
     /// <param name="context">The request.</param>
     /// <param name="upload">The upload.</param>
+    /// <param name="committing">
+    /// Called before, with what the client says the object is, and throws where it may not stand there. What it does not refuse is what arrived, or the commit fails.
+    /// </param>
     /// <param name="committed">
     /// Called when the file is in place and before the client is told: the place to write what makes it count. It is called again when
     /// the same commit comes again, so it must be idempotent.
     /// </param>
     public async Task CommitAsync(
-        HttpContext context, ObjectUpload upload, Func<ObjectDescriptor, CancellationToken, ValueTask>? committed = null)
+        HttpContext context, ObjectUpload upload, Action<ObjectDescriptor>? committing = null, Func<ObjectDescriptor, CancellationToken, ValueTask>? committed = null)
     {
         string what = $"The commit of upload {upload.Id}";
         const int BytesAPart = (2 * PartChecksum.Size) + 16;
@@ -123,7 +125,9 @@ public sealed partial class UploadHandlers
             try
             {
                 // The id is the server's to give.
-                problem = await upload.CommitAsync((request with { Id = upload.Id }).ToDescriptor(), context.RequestAborted);
+                ObjectDescriptor claimed = (request with { Id = upload.Id }).ToDescriptor();
+                committing?.Invoke(claimed);
+                problem = await upload.CommitAsync(claimed, context.RequestAborted);
             }
             catch (InvalidDataException e)
             {
@@ -192,7 +196,7 @@ public sealed partial class UploadHandlers
             found = await CopyAsync(
                 context.Request.Body, upload.Layout.BytesOf(lease.Part), lease, count => Interlocked.Add(ref received, count), stop.Token);
         }
-        catch (Exception e) when (e is BadHttpRequestException or ConnectionResetException)
+        catch (BadHttpRequestException)
         {
             // The client broke off within the body; there is nobody to answer.
             context.Abort();
@@ -249,7 +253,7 @@ public sealed partial class UploadHandlers
                 int filled = 0;
                 while (filled < wanted)
                 {
-                    int read = await body.ReadAsync(buffer.AsMemory(filled, wanted - filled), cancellationToken);
+                    int read = await JsonBody.FromClientAsync(body.ReadAsync(buffer.AsMemory(filled, wanted - filled), cancellationToken));
                     if (read == 0)
                     {
                         throw new BadHttpRequestException("The request ended before its Content-Length.");

@@ -16,7 +16,7 @@ internal static class JsonBody
         LimitBody(context, bytesMax);
         try
         {
-            T? document = await JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted);
+            T? document = await FromClientAsync(JsonSerializer.DeserializeAsync(context.Request.Body, type, context.RequestAborted));
             return document is null ? (null, Problem.BadDocument(what, "it is null.")) : (document, null);
         }
         catch (JsonException e)
@@ -27,6 +27,23 @@ internal static class JsonBody
         {
             return (null, new Problem(
                 e.StatusCode, ProblemTypes.BadDocument, "The document cannot be used", $"{what}: it is longer than {bytesMax} bytes."));
+        }
+    }
+
+    /// <summary>
+    /// What is read of a request's body. A client that goes away within it is told of in many ways (over TLS as any other fault of input and output); here it is one, so that nobody takes it for a fault of the
+    /// server's own disk.
+    /// </summary>
+    /// <exception cref="BadHttpRequestException">The client broke off, or sent too much.</exception>
+    public static async ValueTask<T> FromClientAsync<T>(ValueTask<T> reading)
+    {
+        try
+        {
+            return await reading;
+        }
+        catch (IOException e) when (e is not BadHttpRequestException)
+        {
+            throw new BadHttpRequestException($"The client broke off within the request: {e.Message}", e);
         }
     }
 

@@ -53,12 +53,14 @@ public static class TransportRoutes
     /// <param name="pattern">The address of one upload, for instance <c>/uploads/{id}</c>.</param>
     /// <param name="handlers">The handlers.</param>
     /// <param name="find">Finds the upload that a request means, among those of whoever asks; null is answered with 404.</param>
+    /// <param name="committing">See <see cref="UploadHandlers.CommitAsync"/>.</param>
     /// <param name="committed">See <see cref="UploadHandlers.CommitAsync"/>.</param>
     public static RouteGroupBuilder MapUpload(
         this IEndpointRouteBuilder endpoints,
         [StringSyntax("Route")] string pattern,
         UploadHandlers handlers,
         Func<HttpContext, ValueTask<ObjectUpload?>> find,
+        Action<HttpContext, ObjectUpload, ObjectDescriptor>? committing = null,
         Func<HttpContext, ObjectDescriptor, CancellationToken, ValueTask>? committed = null)
     {
         RouteGroupBuilder group = endpoints.MapGroup(pattern);
@@ -66,7 +68,7 @@ public static class TransportRoutes
         group.MapPut("/parts/{part}", context => WithUpload(
             context, find, upload => handlers.PutPartAsync(context, upload, context.GetRouteValue("part") as string)));
         group.MapPost("/commit", context => WithUpload(context, find, upload => handlers.CommitAsync(
-            context, upload, committed is null ? null : (descriptor, token) => committed(context, descriptor, token))));
+            context, upload, committing is null ? null : claimed => committing(context, upload, claimed), committed is null ? null : (descriptor, token) => committed(context, descriptor, token))));
         return group;
     }
 

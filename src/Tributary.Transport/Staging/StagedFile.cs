@@ -343,9 +343,12 @@ public sealed class StagedFile : ByteSource
         {
             RandomAccess.FlushToDisk(_handle);
         }
-        catch (IOException e) when (FullDisk.IsFull(e, FilePath, 0))
+        catch (IOException e)
         {
-            throw new DiskFullException(FilePath, Length, e);
+            // A system tells of such a fault once and takes the bytes for written then: another flush would succeed, and what is read again comes from memory. So nothing of the file counts any more.
+            IOException fault = FullDisk.IsFull(e, FilePath, 0) ? new DiskFullException(FilePath, Length, e) : e;
+            Fail(fault);
+            throw fault;
         }
     }
 

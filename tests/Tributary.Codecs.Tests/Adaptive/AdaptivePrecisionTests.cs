@@ -91,10 +91,29 @@ public sealed class AdaptivePrecisionTests
         AdaptivePrecision.WithinBytes(change, 0).Sum(choice => choice.Bytes).ShouldBe(AdaptivePrecision.BytesMin(change.Manifest));
     }
 
+    [Fact]
+    public void Tensors_that_no_precision_encodes_are_within_the_budget()
+    {
+        using var change = new MemorySource(
+            MemorySource.Gaussian("w", DType.F32, [256, 1024], 5), (new TensorSpec("mask", DType.U8, new TensorShape(16 << 10)), new byte[16 << 10]));
+        long bytes = change.Manifest.ByteLength / 20;
+        using QuantizedSource encoded = Encoded(change, AdaptivePrecision.WithinBytes(change, bytes));
+        encoded.Manifest.ByteLength.ShouldBeInRange(bytes / 2, bytes);
+    }
+
+    [Fact]
+    public void A_value_that_is_no_number_is_named_with_its_tensor_and_element()
+    {
+        float[] values = new float[10_000];
+        values[9_000] = float.NaN;
+        using var change = new MemorySource(MemorySource.F32("w", [10_000], values));
+        Should.Throw<TensorFormatException>(() => AdaptivePrecision.WithinBytes(change, 1000)).Message.ShouldBe("tensor 'w' is NaN at element 9000; only finite values can be sent");
+    }
+
     private static QuantizedSource Encoded(MemorySource change, IReadOnlyList<TensorChoice> choices)
     {
         var codecs = choices.ToDictionary(choice => choice.Tensor, choice => choice.Codec);
-        return new QuantizedSource(change, spec => codecs[spec.Name]);
+        return new QuantizedSource(change, spec => codecs.GetValueOrDefault(spec.Name));
     }
 
     private static double Lost(MemorySource change, QuantizedSource encoded)

@@ -60,6 +60,14 @@ public sealed class JobFileMessagesTests
     [InlineData("precision: { budget: much }", "'budget' is 'much', but should be percent from 0.6 to 100, such as 7 %")]
     [InlineData("precision: { budget: 7 %, error: 10 % }", "'error' and 'budget' are two ways to choose the precisions; give one of them")]
     [InlineData("precision: { task: nf4, result: nf4, sensitivity: s.json }", "'sensitivity' says where an adaptive precision puts its bytes; give it a 'budget' or an 'error'")]
+    [InlineData("precision: { budget: {} }", "'budget' says nothing; give it 'task', 'result' or both, or one number for both")]
+    [InlineData("precision: { task: int2, result: int2, budget: 1 % }", "'budget' is of an adaptive precision, and both ways have another one here; leave 'task' and 'result' out, or it")]
+    [InlineData("precision: { task: int2, result: int2, error: 10 % }", "'error' is of an adaptive precision, and both ways have another one here; leave 'task' and 'result' out, or it")]
+    [InlineData("precision: { task: int2, budget: { task: 2 %, result: 1 % } }", "'budget' is also of messages to the sites, which have another precision here; leave one of the two out")]
+    [InlineData("precision: { ring: 8, budget: { task: 2 %, result: 1 % } }", "'budget' is also of messages from the sites, which have another precision here; leave one of the two out")]
+    [InlineData("feedback: { task: 0.5 }\nworkflow: scaffold", "'feedback' to the sites can be less than all for the workflows fedavg and fedbuff, and this is 'scaffold', which sends other models in between; leave 'task' out of it")]
+    [InlineData("feedback: { task: 0 }\nworkflow: cyclic", "'feedback' to the sites can be less than all for the workflows fedavg and fedbuff, and this is 'cyclic', which sends other models in between; leave 'task' out of it")]
+    [InlineData("precision: topk\nworkflow: cross_site_evaluation", "'cross_site_evaluation' sends each site's model once, and what topk loses of it never arrives, so that another one would be measured; give 'last' (or 'task') one of fp32, fp16, bf16, int8b, int8, fp4, nf4, int4, nf4n")]
     [InlineData("feedback: yes", "'feedback' is 'yes', but should be true, false, or the share of what was lost that is kept, from 0 to 1")]
     public void What_cannot_be_is_refused_with_its_line(string line, string expected) =>
         Errors(line).ShouldBe([$"job.yaml:4: {expected}"]);

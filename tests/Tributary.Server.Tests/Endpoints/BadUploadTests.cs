@@ -1,7 +1,12 @@
 using System.Net;
 using System.Net.Http.Json;
+using System.Net.Security;
+using System.Net.Sockets;
+using System.Security.Cryptography.X509Certificates;
+using System.Text;
 using System.Text.Json;
 using Tributary.Federation.Wire;
+using Tributary.Provisioning;
 using Tributary.Server.Tests.Harness;
 using Tributary.TestKit;
 using Tributary.Transport;
@@ -44,6 +49,95 @@ public sealed class BadUploadTests
         (await PutAsync(a, 1, Parts[1], Parts[1])).StatusCode.ShouldBe(HttpStatusCode.NoContent);
         (await CommitAsync(a)).StatusCode.ShouldBe(HttpStatusCode.OK);
         Committed(server).Single().ShouldEndWith("round-00001-0-a.safetensors");
+    }
+
+    [Fact]
+    public async Task A_site_cannot_ask_for_more_room_than_a_result_can_need_and_the_job_goes_on()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        Task<JobRecord> running = await server.OpenAsync(Models.Job("demo", "a") with { Rounds = 1 }, initial);
+        using ManualSite a = server.Site("a");
+        TaskDocument task = await a.TakeAsync();
+        (await a.BeginAsync(task, 1, 1L << 40)).ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        (await a.BeginAsync(task, 1, 1L << 20)).ShouldBe(HttpStatusCode.RequestEntityTooLarge);
+        Directory.GetFiles(Path.Combine(server.Folder, "jobs", "demo", "spool")).ShouldBeEmpty();
+        (await a.SendAsync(task, 1, initial, 1)).ShouldBe(HttpStatusCode.NoContent);
+        await a.EvaluateAsync();
+        (await running).Models.Count.ShouldBe(2);
+    }
+
+    [Theory]
+    [InlineData("/progress")]
+    [InlineData("/result")]
+    [InlineData("/uploads/1")]
+    [InlineData("/uploads/1/parts/0")]
+    [InlineData("/uploads/1/commit")]
+    public async Task A_site_whose_connection_is_reset_within_a_request_does_not_end_the_job(string address)
+    {
+        using MemorySource initial = Models.Eighths();
+        await using TestServer server = await TestServer.StartAsync();
+        Task<JobRecord> running = await server.OpenAsync(Models.Job("demo", "a") with { Rounds = 1 }, initial);
+        using ManualSite a = server.Site("a");
+        TaskDocument task = await BeginAsync(a);
+        using (var client = new TcpClient())
+        {
+            await client.ConnectAsync(IPAddress.Loopback, server.Server.Address.Port, Cancel);
+            string head = $"{(address.Contains("parts") ? "PUT" : "POST")} /{Step}{address} HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer {TestServer.TokenOf("a")}\r\n"
+                + $"Content-Type: application/json\r\nContent-Digest: {ManualSite.ContentDigest(Parts[0])}\r\nContent-Length: {PartBytes}\r\n\r\n{{";
+            await client.GetStream().WriteAsync(Encoding.ASCII.GetBytes(head), Cancel);
+
+            // The server has begun to read when it has answered another one of the site's.
+            await a.Http.GetAsync(Step + "/uploads/1", Cancel);
+            client.LingerState = new LingerOption(true, 0);
+        }
+
+        (await a.SendAsync(task, 1, initial, 1)).ShouldBe(HttpStatusCode.NoContent);
+        await a.EvaluateAsync();
+        (await running).Models.Count.ShouldBe(2);
+    }
+
+    [Fact]
+    public async Task A_site_that_is_killed_within_a_part_over_TLS_does_not_end_the_job()
+    {
+        using MemorySource initial = Models.Eighths();
+        await using SecureServer server = await SecureServer.StartAsync();
+        await server.Admin().SubmitAsync(Models.Job("demo", "a") with { Rounds = 1 }, "model", initial, progress: null, Cancel);
+        using ManualSite a = server.Site("a");
+        TaskDocument task = await BeginAsync(a);
+        using (var client = new TcpClient())
+        {
+            await client.ConnectAsync(IPAddress.Loopback, server.Address.Port, Cancel);
+            using Kit kit = server.Project.Open("site/a");
+            await using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: true);
+            var options = new SslClientAuthenticationOptions
+            {
+                TargetHost = "localhost",
+                ClientCertificateContext = SslStreamCertificateContext.Create(kit.Certificate, null, offline: true),
+                CertificateChainPolicy = kit.Trust.NewChainPolicy(PartyRole.Server),
+                CertificateRevocationCheckMode = X509RevocationMode.NoCheck,
+            };
+            await tls.AuthenticateAsClientAsync(options, Cancel);
+            string head = $"PUT /{Step}/uploads/1/parts/0 HTTP/1.1\r\nHost: localhost\r\nContent-Digest: {ManualSite.ContentDigest(Parts[0])}\r\nContent-Length: {PartBytes}\r\n\r\n";
+            await tls.WriteAsync(Encoding.ASCII.GetBytes(head), Cancel);
+
+            // The begin of a record of 256 bytes, and no more: what a kernel sends of a process that is gone.
+            await client.GetStream().WriteAsync(new byte[] { 0x17, 3, 3, 1, 0, 1, 2, 3 }, Cancel);
+            client.Client.Shutdown(SocketShutdown.Send);
+            try
+            {
+                await client.GetStream().CopyToAsync(Stream.Null, Cancel);
+            }
+            catch (IOException)
+            {
+                // The server broke off, too.
+            }
+        }
+
+        (await a.SendAsync(task, 1, initial, 1)).ShouldBe(HttpStatusCode.NoContent);
+        await a.EvaluateAsync();
+        JobDocument ended = await server.EndOfAsync("demo");
+        ended.Line.State.ShouldBe(JobState.Finished, ended.Line.Reason);
     }
 
     [Fact]

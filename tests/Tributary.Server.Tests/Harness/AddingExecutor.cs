@@ -31,7 +31,15 @@ internal sealed class AddingExecutor(float amount, long samples) : Executor
             : new TaskResult(null, 0, metrics);
     }
 
-    private MemorySource Add(TensorSource model) => new([.. model.Manifest.Select(entry => Add(entry.Spec, model.ReadFloats(entry.Spec.Name)))]);
+    private MemorySource Add(TensorSource model) => new([.. model.Manifest.Select((entry, place) => entry.Spec.DType.IsTrainable() ? Add(entry.Spec, model.ReadFloats(entry.Spec.Name)) : Copy(model, place))]);
+
+    // Of one tile.
+    private static (TensorSpec Spec, byte[] Data) Copy(TensorSource model, int place)
+    {
+        byte[] data = new byte[model.Manifest[place].ByteLength];
+        model.Read(new Tile(place, 0), 0, data);
+        return (model.Manifest[place].Spec, data);
+    }
 
     private (TensorSpec Spec, byte[] Data) Add(TensorSpec spec, float[] values)
     {

@@ -20,6 +20,9 @@ internal sealed class DriftingExecutor(int site) : Executor
     /// <summary>The records that it says it has trained on.</summary>
     public long Samples { get; init; } = 1;
 
+    /// <summary>By round how much larger than usual its change is.</summary>
+    public Func<int, float> Scale { get; init; } = static _ => 1;
+
     /// <summary>Awaited before the work is done.</summary>
     public Func<TaskData, CancellationToken, Task> Before { get; init; } = static (_, _) => Task.CompletedTask;
 
@@ -33,7 +36,7 @@ internal sealed class DriftingExecutor(int site) : Executor
         }
 
         int seed = ++_seed;
-        var change = new MemorySource([.. task.Model.Manifest.Select(entry => MemorySource.Gaussian(entry.Spec.Name, DType.F32, [.. entry.Spec.Shape], seed, 0.01f))]);
+        var change = new MemorySource([.. task.Model.Manifest.Select(entry => MemorySource.Gaussian(entry.Spec.Name, DType.F32, [.. entry.Spec.Shape], seed, 0.01f * Scale(task.Round)))]);
         Changes[task.Round] = change;
         var trained = new AppliedDelta(task.Model, change);
         Trained = trained.ReadFloats(trained.Manifest[^1].Spec.Name);

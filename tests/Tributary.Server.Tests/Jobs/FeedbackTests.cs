@@ -190,6 +190,38 @@ public sealed class FeedbackTests
     }
 
     [Fact]
+    public async Task What_was_lost_of_a_result_that_is_refused_is_not_what_is_kept()
+    {
+        using MemorySource initial = Models.Float32();
+        await using TestServer server = await TestServer.StartAsync();
+        await using RunningAgent a = server.Agent("a", new DriftingExecutor(1));
+        await using RunningAgent b = server.Agent("b", new DriftingExecutor(2));
+        await using RunningAgent c = server.Agent("c", new DriftingExecutor(3) { Scale = round => round == 2 ? 100 : 1 });
+        JobRecord record = await server.Run(Coarse with { Sites = ["a", "b", "c"], MinSites = 2, Rounds = 3 }, initial).Job;
+        record.Parts.Single(part => part is { Site: "c", Round: 2 }).State.ShouldBe(SiteState.Refused);
+
+        // Of the third round, and of the last one before it that counts.
+        string[] kept = [.. Directory.GetFiles(Path.Combine(server.SiteFolder("c"), "residuals", "coarse")).Select(path => Path.GetFileNameWithoutExtension(path)).Order(StringComparer.Ordinal)];
+        kept.ShouldBe(record.Results.Where(result => result is { Site: "c", Round: 1 or 3 }).Select(result => result.Digest!.Replace(':', '-')).Order(StringComparer.Ordinal));
+    }
+
+    [Theory]
+    [InlineData(0.5)]
+    [InlineData(0.0)]
+    public async Task Tensors_that_are_no_floats_are_what_they_were_however_much_of_a_loss_is_forgotten(double kept)
+    {
+        byte[] mask = [.. Enumerable.Range(0, 64).Select(i => (byte)(i % 2))];
+        using var initial = new MemorySource(MemorySource.Gaussian("w", DType.F32, [65, 64], 1, 0.02f), (new TensorSpec("mask", DType.U8, new TensorShape(64)), mask));
+        await using TestServer server = await TestServer.StartAsync();
+        await using RunningAgent a = server.Agent("a", new AddingExecutor(0.01f, 1));
+        JobRecord record = await server.Run(Coarse with { Precision = new JobPrecision("int2", "fp32"), TaskFeedback = kept }, initial).Job;
+        using SafetensorsFile last = SafetensorsFile.Open(record.LastModel!);
+        byte[] found = new byte[mask.Length];
+        last.Read(new Tile(last.Manifest.Select((entry, place) => (entry, place)).Single(pair => pair.entry.Spec.Name == "mask").place, 0), 0, found);
+        found.ShouldBe(mask);
+    }
+
+    [Fact]
     public async Task Without_feedback_nothing_is_kept()
     {
         using MemorySource initial = Models.Float32();

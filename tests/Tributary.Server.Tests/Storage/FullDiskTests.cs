@@ -40,16 +40,18 @@ public sealed class FullDiskTests : IDisposable
     [Fact]
     public async Task An_upload_that_there_is_no_room_for_is_answered_507_with_the_bytes_and_ends_the_job_with_the_folder()
     {
-        using MemorySource initial = Models.Eighths();
+        const long Length = 8 << 20;
+        using MemorySource initial = Model();
         await using TestServer server = await TestServer.StartAsync(folder: Server);
         Task<JobRecord> running = await server.OpenAsync(Models.Job("demo", "a"), initial);
         using ManualSite a = server.Site("a");
         await a.TakeAsync();
-        using HttpResponseMessage response = await a.Http.PostAsJsonAsync(Upload, new UploadDocument(DiskBytes, 8 << 20), WireJson.Default.UploadDocument, Cancel);
-        await RequireDiskFullAsync(response, $"{DiskBytes} bytes are needed, ");
+        Disk.Fill(leftBytes: 1 << 20);
+        using HttpResponseMessage response = await a.Http.PostAsJsonAsync(Upload, new UploadDocument(Length, 8 << 20), WireJson.Default.UploadDocument, Cancel);
+        await RequireDiskFullAsync(response, $"{Length} bytes are needed, ");
         string spool = Path.Combine(Server, "jobs", "demo", "spool");
         (await Should.ThrowAsync<JobFailedException>(running)).Message
-            .ShouldStartWith($"round 1 (train): the server cannot go on: {spool}: the disk is full: round-00001-0-a.safetensors needs {DiskBytes} bytes, ");
+            .ShouldStartWith($"round 1 (train): the server cannot go on: {spool}: the disk is full: round-00001-0-a.safetensors needs {Length} bytes, ");
         Directory.GetFiles(spool).ShouldBeEmpty();
     }
 

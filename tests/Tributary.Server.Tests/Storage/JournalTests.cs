@@ -50,6 +50,23 @@ public sealed class JournalTests
     }
 
     [Fact]
+    public void The_last_result_of_a_site_is_one_that_counts_or_may_yet()
+    {
+        using var folder = new TempFolder();
+        using var journal = new Journal(folder["journal"], _time);
+        var none = new Dictionary<string, double>();
+        foreach ((int round, SiteState state) in new[] { (1, SiteState.Counted), (2, SiteState.Refused), (3, SiteState.Late) })
+        {
+            journal.AddResult("demo", new ResultRow(round, 0, "a", 1, 5, none, $"sha256:{round}", null));
+            journal.AddParts("demo", [new PartRow(round, 0, "a", state, null)]);
+            journal.LastResult("demo", "a").ShouldBe("sha256:1");
+        }
+
+        journal.AddResult("demo", new ResultRow(4, 0, "a", 1, 5, none, "sha256:4", null));
+        journal.LastResult("demo", "a").ShouldBe("sha256:4");
+    }
+
+    [Fact]
     public void The_first_result_of_a_site_in_a_step_counts_and_a_later_one_changes_nothing()
     {
         using var folder = new TempFolder();

@@ -55,7 +55,7 @@ public sealed class TransportHost : IAsyncDisposable
         var objects = new ObjectHandlers(options, TimeProvider.System, loggers.CreateLogger<ObjectHandlers>());
         var uploads = new UploadHandlers(options, TimeProvider.System, loggers.CreateLogger<UploadHandlers>());
         host._app.MapObject("/objects/{id}", objects, host.FindObject);
-        host._app.MapUpload("/uploads/{id}", uploads, host.FindUpload, (_, descriptor, _) =>
+        host._app.MapUpload("/uploads/{id}", uploads, host.FindUpload, committed: (_, descriptor, _) =>
         {
             host.Commits.Enqueue(descriptor);
             return ValueTask.CompletedTask;
