@@ -61,12 +61,19 @@ public sealed class StepState
     }
 
     /// <summary>A sign of life, with how far the site has come.</summary>
-    public void Heard(string site, TaskProgress progress) => Move(site, part =>
+    /// <returns>Whether it is news: not where the site's result counts already, or cannot, and this was longer on its way.</returns>
+    public bool Heard(string site, TaskProgress progress)
     {
-        long now = _time.GetTimestamp();
-        bool moved = progress.Phase == TaskPhase.Uploading && (part.Progress.Phase != TaskPhase.Uploading || progress.Done > part.Progress.Done);
-        return part.IsOpen ? part with { State = SiteState.Working, Heard = now, Progress = progress, Sent = moved ? now : part.Sent } : part;
-    });
+        bool isNews = false;
+        Move(site, part =>
+        {
+            long now = _time.GetTimestamp();
+            bool moved = progress.Phase == TaskPhase.Uploading && (part.Progress.Phase != TaskPhase.Uploading || progress.Done > part.Progress.Done);
+            isNews = part.IsOpen;
+            return isNews ? part with { State = SiteState.Working, Heard = now, Progress = progress, Sent = moved ? now : part.Sent } : part;
+        });
+        return isNews;
+    }
 
     /// <summary>A sign of life without news.</summary>
     public void Heard(string site) => Move(site, part => part with

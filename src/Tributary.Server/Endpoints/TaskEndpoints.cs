@@ -98,14 +98,18 @@ internal static class TaskEndpoints
             return;
         }
 
-        open.State.Heard(context.Site(), progress);
+        bool isNews = open.State.Heard(context.Site(), progress);
         foreach (JobRun other in server.Running.Where(other => other != run))
         {
             // A site does one task at a time: what waits for it meanwhile has not lost it.
             other.Steps.NextFor(context.Site())?.State.Heard(context.Site());
         }
 
-        run.Report(new SiteProgressed(open.Round, context.Site(), progress));
+        if (isNews)
+        {
+            run.Report(new SiteProgressed(open.Round, context.Site(), progress));
+        }
+
         context.Response.StatusCode = StatusCodes.Status204NoContent;
     }
 

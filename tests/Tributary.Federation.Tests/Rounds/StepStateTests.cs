@@ -36,6 +36,16 @@ public sealed class StepStateTests
     }
 
     [Fact]
+    public void How_far_a_site_had_come_is_no_news_once_its_result_counts()
+    {
+        StepState state = Open("a", "b");
+        state.Heard("a", new TaskProgress(TaskPhase.Uploading, 1, 2)).ShouldBeTrue();
+        state.Count("a");
+        state.Heard("a", new TaskProgress(TaskPhase.Uploading, 2, 2)).ShouldBeFalse();
+        state.Heard("stranger", new TaskProgress(TaskPhase.Training)).ShouldBeFalse();
+    }
+
+    [Fact]
     public void A_step_that_the_server_itself_cannot_go_on_with_says_why_instead_of_waiting_for_ever()
     {
         StepState state = Open("a", "b");

@@ -109,7 +109,8 @@ public sealed class BadUploadTests
         {
             await client.ConnectAsync(IPAddress.Loopback, server.Address.Port, Cancel);
             using Kit kit = server.Project.Open("site/a");
-            await using var tls = new SslStream(client.GetStream(), leaveInnerStreamOpen: true);
+            NetworkStream line = client.GetStream();
+            await using var tls = new SslStream(line, leaveInnerStreamOpen: true);
             var options = new SslClientAuthenticationOptions
             {
                 TargetHost = "localhost",
@@ -122,11 +123,11 @@ public sealed class BadUploadTests
             await tls.WriteAsync(Encoding.ASCII.GetBytes(head), Cancel);
 
             // The begin of a record of 256 bytes, and no more: what a kernel sends of a process that is gone.
-            await client.GetStream().WriteAsync(new byte[] { 0x17, 3, 3, 1, 0, 1, 2, 3 }, Cancel);
+            await line.WriteAsync(new byte[] { 0x17, 3, 3, 1, 0, 1, 2, 3 }, Cancel);
             client.Client.Shutdown(SocketShutdown.Send);
             try
             {
-                await client.GetStream().CopyToAsync(Stream.Null, Cancel);
+                await line.CopyToAsync(Stream.Null, Cancel);
             }
             catch (IOException)
             {
