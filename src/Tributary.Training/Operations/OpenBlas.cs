@@ -36,7 +36,7 @@ internal static unsafe class OpenBlas
 
     /// <summary>
     /// Whether the system has it and it knows the processor. One that is newer than the library it takes for a Prescott of 2004, with vectors
-    /// of 128 bits, and a training then takes three times as long as with <see cref="BlockedProduct"/>. OPENBLAS_CORETYPE names it another one.
+    /// of 128 bits, and a step of training then takes four times as long as with <see cref="BlockedProduct"/>. OPENBLAS_CORETYPE names it another one.
     /// </summary>
     public static bool KnowsProcessor { get; private set; }
 

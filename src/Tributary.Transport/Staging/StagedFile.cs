@@ -345,7 +345,7 @@ public sealed class StagedFile : ByteSource
         }
         catch (IOException e)
         {
-            // A system tells of such a fault once and takes the bytes for written then: another flush would succeed, and what is read again comes from memory. So nothing of the file counts any more.
+            // A system tells of such a fault once and takes the bytes for written then: another flush would succeed, and what is read again comes from memory. So it is not tried again.
             IOException fault = FullDisk.IsFull(e, FilePath, 0) ? new DiskFullException(FilePath, Length, e) : e;
             Fail(fault);
             throw fault;
